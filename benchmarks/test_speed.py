@@ -169,6 +169,7 @@ def test_statistics_cost_little_on_top_of_the_pass(model: LeanModel) -> None:
         heads.append(best(lambda: head.columns(hidden, targets), 2) / best(lambda: head_alone(hidden), 2))
     print(f"\npass with all statistics over the pass without: {min(passes):.3f}; of the head alone: {min(heads):.3f}")
     assert min(passes) <= 1.05
+    assert min(heads) <= 1.05
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +236,7 @@ def test_command_line(tmp_path: Path) -> None:
 
 MEMORY = """
 import re, sys
-from llm_audit.scoring.engine import PACK_TOKENS, Engine
+from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.lean import load
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.pins import DEFAULT_MODEL

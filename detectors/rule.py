@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypedDict, TypeVar
 
 from llm_audit.detectors.announced import Announcement
 from llm_audit.reports.wording.results import decided
@@ -135,6 +135,16 @@ def affordable(draws: int) -> int:
     return draws
 
 
+class ResultFields(TypedDict):
+    """The fields of a result that are the same for every subject of its rule."""
+
+    rule: str
+    name: str
+    null: str
+    assumptions: tuple[str, ...]
+    method: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule(Generic[Subject, Evidence]):
     """A question that llm-audit asks of a subject, and how it is answered.
@@ -184,6 +194,11 @@ class Rule(Generic[Subject, Evidence]):
         name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
         listed = self.listed or (name, self.title, f"Null hypothesis: {self.null}")
         return RuleFacts(self.code, *listed, page=self.page)
+
+    @property
+    def result_fields(self) -> ResultFields:
+        """The rule's part of a result: `Result(**rule.result_fields, subject=..., verdict=..., reason=..., ...)`."""
+        return ResultFields(rule=self.code, name=self.title, null=self.null, assumptions=self.assumptions, method=self.method)
 
     @property
     def page(self) -> str | None:

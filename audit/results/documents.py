@@ -155,6 +155,11 @@ class Document(Model):
     gate: Gated | None = Field(default=None, description="of `gate`: whether it fails, and what it was told to pass over")
 
     @property
+    def is_endpoint(self) -> bool:
+        """Whether it is no text but an endpoint that was asked for its answers, as by `watermark probe`."""
+        return self.sha256 is None and self.verdict is not Verdict.ERROR
+
+    @property
     def p_value(self) -> float | None:
         """The p-value of the combined result, which decides; None: the text was not judged."""
         return self.combined.p_value if self.combined else None

@@ -180,6 +180,8 @@ class Report(Model):
         # An endpoint that could not be measured is never taken for a consistent one.
         if self.substitution and self.substitution.served is Served.NOT_MEASURED:
             return 3
+        if any(document.is_endpoint and document.verdict is Verdict.NOT_ASSESSABLE for document in self.documents):
+            return 3
         # A gate has said already whether an open question is a failure.
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
         if (strict or self.gate) and open_verdicts:

@@ -6,7 +6,7 @@ hypergeometric, exactly, whatever the law. The statistic is
 
     S = sum_ij (b_ij - e_ij)^2 / sqrt(e_ij),   e_ij = n_i t_ij / N_i,
 
-between two that are best at different things. Without the root, S is up to a constant the score of the variance of random
+a compromise between two statistics. Weighted by one, S is up to a constant the score of the variance of random
 shifts of the logits, independent over outcomes: the locally most powerful test of small ones. Divided by e_ij itself it is
 chi-square, which sees outcomes become common that were rare, as larger shifts make them. p = (1 + b) / (1 + B) by draws,
 whatever S is.

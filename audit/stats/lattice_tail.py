@@ -113,7 +113,7 @@ def _wrapped(pmf: Floats, length: int) -> Floats:
 
 
 def _checked(pmf: ArrayLike) -> Floats:
-    """The law of one part, up to the largest value that it can take."""
+    """The probability mass function of one part, without the zeros at its end. Raises ValueError: it is none."""
     law = np.asarray(pmf, dtype=np.float64)
     if law.ndim != 1 or not (law >= 0).all() or abs(law.sum() - 1) > 1e-9:
         raise ValueError("probabilities must be at least 0 and sum to 1")

@@ -26,20 +26,7 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
-    if manifest.candidates and (subject.attributions or subject.why_unjudged is None) and subject.verdict is not Verdict.ERROR:
-        ledger.same(f"{path}.attributions", [tested.candidate for tested in subject.attributions], manifest.candidates)
-    models = dict.fromkeys(_identity(tested.model) for tested in subject.attributions if tested.model)
-    listed = dict.fromkeys(identity for model in manifest.further_models if (identity := _identity(model)) in models)
-    ledger.holds("manifest.further_models", None, list(listed) == list(models), "are not those of the candidates")
-    roles = {candidate.role for candidate in subject.attributions}
-    expected = [role for role in ("sanctioned", "other") if role in roles]
-    ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
-    for number, tested in enumerate(subject.attributions):
-        if manifest.candidates:  # earlier versions may have understood a name otherwise
-            ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
-        if isinstance(tested.evidence, Generations):
-            right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
-            ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
+    _candidates(path, subject, manifest, ledger)
     combined = subject.combined and subject.combined.evidence
     ranked = getattr(combined, "rules", ())
     detectors = [code for code in manifest.detectors if code in ranked]
@@ -57,6 +44,24 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
         # Results that could not be derived again equal themselves, which must not count as a check.
         for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if complete else ())):
             ledger.same(f"{path}.{name}", getattr(subject, name), getattr(again, name))
+
+
+def _candidates(path: str, subject: Document, manifest: Manifest, ledger: Ledger) -> None:
+    """Check that a text was tested with the candidates, models and settings that the report names, in their order."""
+    if manifest.candidates and (subject.attributions or subject.why_unjudged is None) and subject.verdict is not Verdict.ERROR:
+        ledger.same(f"{path}.attributions", [tested.candidate for tested in subject.attributions], manifest.candidates)
+    models = dict.fromkeys(_identity(tested.model) for tested in subject.attributions if tested.model)
+    listed = dict.fromkeys(identity for model in manifest.further_models if (identity := _identity(model)) in models)
+    ledger.holds("manifest.further_models", None, list(listed) == list(models), "are not those of the candidates")
+    roles = {candidate.role for candidate in subject.attributions}
+    expected = [role for role in ("sanctioned", "other") if role in roles]
+    ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
+    for number, tested in enumerate(subject.attributions):
+        if manifest.candidates:  # earlier versions may have understood a name otherwise
+            ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
+        if isinstance(tested.evidence, Generations):
+            right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
+            ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
 
 
 def _settings_of(candidate: str) -> tuple[str, ...]:

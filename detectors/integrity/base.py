@@ -180,10 +180,8 @@ def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
     verdict = Verdict.FINDING if evidence.count > evidence.tolerated else Verdict.PASS
     share = 1000 * evidence.count / max(length, 1)
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="document",
-        null=rule.null,
         verdict=verdict,
         reason=_reason(rule, evidence, verdict, length, share),
         statistic=Statistic(name=_plural(rule.noun), value=evidence.count, unit=f"of {length:,} characters"),
@@ -191,8 +189,6 @@ def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
         n=length,
         evidence=evidence,
         spans=measured.spans,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -200,12 +200,12 @@ class Population:
         return Kind(self.datasheet.groups[best], int(n[best]), int(exceeding[best]))
 
     def compare(self, window: TokenScores, detector: Detector) -> Comparison:
-        """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
+        """The comparison, by one detector, of a window of at least `MINIMUM_TOKENS` tokens: its conformal p-value."""
         part = self.measure(window, [detector])
         return self.judge(alone(self.evidence([detector], [part]), 0), part)
 
     def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
-        """The conformal p-value of all detectors combined, of a window or of a passage inside it."""
+        """The comparison of a window, or of a passage inside it, by all detectors: their combined conformal p-value."""
         part = self.measure(window, detectors, stretch)
         return self.judge(self.evidence(detectors, [part]), part)
 

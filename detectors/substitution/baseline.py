@@ -55,7 +55,7 @@ def read(path: Path, model: str) -> Baseline:
         version, named = content["version"], content["model"]
     except OSError as error:
         raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AuditError(f"{path} is no baseline; name one that this command has written, or a new file.") from error
     if version != VERSION or baseline.kind not in (ROWS, ANSWERS):
         raise baseline.unreadable()

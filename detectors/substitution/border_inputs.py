@@ -163,10 +163,8 @@ def _nothing(evidence: BorderInputs, usable: int) -> str:
 
 def _result(evidence: BorderInputs, verdict: Verdict, reason: str, test: border.Comparison | None = None) -> Result:
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=reason,
         statistic=Statistic(name="sum of squared differences of counts", value=test.statistic, unit="") if test else None,
@@ -175,8 +173,6 @@ def _result(evidence: BorderInputs, verdict: Verdict, reason: str, test: border.
         effect=Effect(name="shift of the log-odds of the two tokens", value=test.shift, unit="nats") if test else None,
         n=sum(border_input.told for border_input in evidence.inputs),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

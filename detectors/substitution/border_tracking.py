@@ -28,6 +28,9 @@ INDEPENDENT, ORDERS = 0.001, 1999
 Answers = Sequence[Sequence[str]]
 """For each border input, the answers to it in the order in which they were asked for."""
 
+Counts = Sequence[Sequence[int]]
+"""For each border input, how often each answer came."""
+
 
 def measure(before: Answers, after: Answers, seed: str) -> Measurement[BorderChange]:
     """How often each answer came at either time, prompt by prompt. `seed`: of the draws."""
@@ -45,7 +48,7 @@ def repeats(answers: Answers) -> int:
     return sum(text == following for texts in answers for text, following in pairwise(texts))
 
 
-def dependent(counts: Sequence[Sequence[int]], repeated: int, seed: str) -> bool:
+def dependent(counts: Counts, repeated: int, seed: str) -> bool:
     """Whether answers repeat the one before too often for independent draws, as from a cache that is emptied now and then."""
     return homogeneity.repetition(counts, repeated, generator(seed, "orders of answers"), ORDERS).p_value <= INDEPENDENT
 
@@ -58,9 +61,9 @@ def derive(measured: Measurement[BorderChange], terms: Terms) -> Result:
     answers = sum(map(sum, before)) + sum(map(sum, after))
     if answers > MOST_COUNTED:
         raise NotDerivable(f"{answers:,} answers are more than the {MOST_COUNTED:,} that are counted again")
-    outcome = homogeneity.changed(before, after, generator(evidence.seed, "border inputs over time"))
-    if nothing := _nothing(evidence):
+    if nothing := _nothing(evidence, before, after):
         return _result(evidence, Verdict.NOT_ASSESSABLE, nothing)
+    outcome = homogeneity.changed(before, after, generator(evidence.seed, "border inputs over time"))
     apart, by_chance = homogeneity.distance(before, after)
     verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
     reason = (
@@ -73,22 +76,19 @@ def derive(measured: Measurement[BorderChange], terms: Terms) -> Result:
     return _result(evidence, verdict, reason, outcome, apart - by_chance)
 
 
-def _by_chance(counts: Sequence[Sequence[int]]) -> float:
+def _by_chance(counts: Counts) -> float:
     """Mean number of answers that equal the one before, over all orders of independent draws."""
     return sum(count * (count - 1) / max(1, sum(place)) for place in counts for count in place)
 
 
-def _nothing(evidence: BorderChange) -> str:
+def _nothing(evidence: BorderChange, before: Counts, after: Counts) -> str:
     """Why the answers say nothing, as a sentence; "" if they do."""
-    if all(max(counts.after) == sum(counts.after) for counts in evidence.inputs):
+    if all(max(prompt) == sum(prompt) for prompt in after):
         return (
             "Each prompt got one and the same answer every time, which was not so before: the endpoint ignores temperature 1, "
             "or its answers come from a cache. No p-value."
         )
-    times = zip(
-        ("before", "now"), zip(*((counts.before, counts.after) for counts in evidence.inputs), strict=True), strict=True
-    )
-    for (time, counts), repeated in zip(times, evidence.repeats, strict=True):
+    for time, counts, repeated in (("before", before, evidence.repeats[0]), ("now", after, evidence.repeats[1])):
         if dependent(counts, repeated, evidence.seed):
             return (
                 f"The answers of {time} repeat the one before them to the same prompt {repeated} times, too often for "
@@ -101,10 +101,8 @@ def _result(
     evidence: BorderChange, verdict: Verdict, reason: str, outcome: Outcome | None = None, beyond: float = 0.0
 ) -> Result:
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=reason,
         statistic=Statistic(name="weighted squared differences", value=outcome.statistic, unit="") if outcome else None,
@@ -113,8 +111,6 @@ def _result(
         effect=Effect(name="total variation beyond that of chance", value=beyond, unit="") if outcome else None,
         n=sum(sum(counts.after) for counts in evidence.inputs),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

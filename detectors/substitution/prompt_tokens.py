@@ -67,16 +67,12 @@ def derive(measured: Measurement[PromptCounts], terms: Terms) -> Result:
     requires(measured, PromptCounts)
     verdict, reason = _verdict(measured.evidence)
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=f"{reason} No p-value; it does not decide.",
         n=measured.n,
         evidence=measured.evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -39,10 +39,8 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
     relative = ranks.relative_rank(np.array(evidence.scores), table, generator(evidence.seed, "text ranks"))
     uniform, process = ranks.uniformity(relative), ranks.wealth(relative)
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"Among {table.shape[1]} answers of the reference the endpoint's rank {uniform.mean:.2f} on average (uniform: "
@@ -55,8 +53,6 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
         effect=Effect(name="mean rank", value=uniform.mean, unit=""),
         n=len(relative),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

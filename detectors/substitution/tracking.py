@@ -38,10 +38,8 @@ def derive(measured: Measurement[Change], terms: Terms) -> Result:
         verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
     shown = p_statement(outcome.p_value, alpha=terms.alpha)
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; {shown}: {then}.",
         statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
@@ -51,8 +49,6 @@ def derive(measured: Measurement[Change], terms: Terms) -> Result:
         n=len(rows),
         draws=Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=seed),
         evidence=measured.evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

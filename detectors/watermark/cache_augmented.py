@@ -45,10 +45,8 @@ def derive(measured: Measurement[ProbedPhases], terms: Terms) -> Result:
     word = int(np.argmax(np.array(evidence.fresh) + np.array(evidence.again)))
     sums = (sum(evidence.fresh), sum(evidence.again))
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=(
             f"The most frequent word was chosen {evidence.fresh[word]:,} of {sums[0]:,} times with other questions in between, "
@@ -59,8 +57,6 @@ def derive(measured: Measurement[ProbedPhases], terms: Terms) -> Result:
         p_floor=floor,
         n=sum(sums),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -54,10 +54,8 @@ def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[Probe
         verdict, clause = Verdict.NOT_ASSESSABLE, "most answers hold none of the words, so that nothing is concluded"
     sentences, contexts = len(evidence.counts), len(evidence.counts[0])
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=(
             f"{answers:,} choices among {len(evidence.words)} words after {contexts} contexts in {sentences} sentences: "
@@ -70,8 +68,6 @@ def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[Probe
         n=answers,
         draws=Draws(count=ranking.draws, exceeding=ranking.exceeding, seed=evidence.seed),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

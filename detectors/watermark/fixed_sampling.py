@@ -58,10 +58,8 @@ def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
             "it always answers alike: stored answers, a fixed seed, temperature 0, or a mark without any choice",
         )
     return Result(
-        rule=rule.code,
-        name=rule.title,
+        **rule.result_fields,
         subject="endpoint",
-        null=rule.null,
         verdict=verdict,
         reason=(
             f"{evidence.repeats:,} of {evidence.answers:,} answers to one question repeat an earlier one word for word, where "
@@ -73,8 +71,6 @@ def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
         p_floor=math.exp(log_floor),
         n=evidence.answers,
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -87,11 +87,14 @@ def probe(
         progress: called with the share of the questions that are answered.
     """
     table, unread, failed = _choices(source, plan, surface, part(progress, 0, 0.6))
+    answered = sum(sum(words) for contexts in table for words in contexts)
+    if not answered + unread:  # nobody is there, or the key is refused: each of the rest would be tried anew
+        note = f"None of the first {len(failed):,} questions got an answer; the other {plan.requests - len(failed):,} were not asked."
+        return _document(name, [], [note], Terms(alpha), failed)
     stories, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
     phases, again = _phases(source, plan, surface, part(progress, 0.8, 1))
     chosen = ProbedChoices(statistic="log_odds", words=WORDS, counts=table, unread=unread, draws=choices.DRAWS, seed=seed)
     terms, tests, notes = Terms(alpha), list[Result](), list[str]()
-    answered = sum(sum(words) for contexts in table for words in contexts)
     if answered > unread:
         tests.append(red_green.rule.derive(red_green.measure(chosen), terms))
     else:

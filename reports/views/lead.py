@@ -29,10 +29,12 @@ NAMED = 10
 def lead(document: Document, alpha: float) -> str:
     """The sentences that open the report on a document: that it was tampered with, then whether it reads like machine writing.
 
-    Empty of a document that was asked other questions, and was not tampered with: its summary says what there is to say.
+    Empty of a document that was asked other questions, or is an endpoint (watermark probe), and was not tampered with: its
+    summary says what there is to say.
     """
     sentences = [_tampered(document)] if document.tampering else []
-    of_author = not document.attributions and (document.combined is None or document.combined.family == "origin")
+    of_text = not (document.attributions or document.is_endpoint)
+    of_author = of_text and (document.combined is None or document.combined.family == "origin")
     return " ".join([*sentences, *([_of_author(document, alpha)] if of_author else [])])
 
 
@@ -125,7 +127,7 @@ def last_line(report: Report) -> str:
 
     "2 findings in 30 documents: a.txt, b.docx (hidden text). Failed by 1 not assessable: c.txt."
     """
-    if not report.documents or any(document.attributions for document in report.documents):
+    if not report.documents or any(document.attributions or document.is_endpoint for document in report.documents):
         return ""
     return " ".join([_findings(report), *failed_by(report)])
 

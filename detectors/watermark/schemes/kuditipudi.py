@@ -78,12 +78,12 @@ class Exp(KeySequence):
         return np.minimum((words / 2.0**32).astype(np.float32), LARGEST)
 
     def costs(self, ids: Ints) -> Floats:
-        """log(1 - xi)."""
+        """The costs log(1 - xi), (m, length)."""
         tokens, place = np.unique(ids, return_inverse=True)
         return np.log1p(-self.xi(tokens)).T[place]
 
     def null_costs(self, ids: Ints, generator: np.random.Generator) -> Floats:
-        """Minus standard exponentials, one for each distinct token and key."""
+        """Costs under a fresh key, (m, length): minus a standard exponential for each distinct token and place of the key."""
         tokens, place = np.unique(ids, return_inverse=True)
         return -generator.standard_exponential((len(tokens), self.length))[place]
 
@@ -112,11 +112,11 @@ class Its(KeySequence):
         return rank[ids] / self.vocab_size
 
     def costs(self, ids: Ints) -> Floats:
-        """|eta - u|."""
+        """The costs |eta - u|, (m, length)."""
         return np.abs(self.ranks(ids)[:, None] - self.order_and_keys()[1])
 
     def null_costs(self, ids: Ints, generator: np.random.Generator) -> Floats:
-        """With distinct random ranks for the distinct tokens, and fresh keys."""
+        """Costs under a fresh key, (m, length): its u is uniform, and distinct tokens have distinct ranks in random order."""
         tokens, place = np.unique(ids, return_inverse=True)
         ranks = generator.choice(self.vocab_size, size=len(tokens), replace=False) / self.vocab_size
         return np.abs(ranks[place][:, None] - generator.random(self.length))

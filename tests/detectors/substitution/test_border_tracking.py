@@ -200,3 +200,11 @@ def test_a_damaged_baseline_is_one_sentence(tmp_path: Path, change: dict[str, ob
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(AuditError, match="no baseline that this version reads"):
         border_watch.answers_in(baseline.read(path, "m"))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 200_000, "\x00", '{"version": 1}'])
+def test_what_is_no_baseline_is_one_sentence(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(content)
+    with pytest.raises(AuditError, match="is no baseline; name one that this command has written"):
+        baseline.read(path, "m")
