@@ -92,7 +92,7 @@ def table(name: str, judged: Sequence[tuple[Joined, Document]]) -> None:
     print(
         f"| {name} | {len(mixed)} | {np.mean(said > 0):.2f} | {np.median(abs(said - true)):.3f} | {quartile:.3f} | "
         f"{np.mean(said - true):+.3f} | {np.median(places):.2f} | {np.quantile(places, 0.75):.2f} | {len(human)} | "
-        f"{np.mean(human):.4f} | {len(machine)} | {np.mean(machine):.2f} |",
+        f"{np.count_nonzero(human)} | {len(machine)} | {np.mean(machine):.2f} |",
         flush=True,
     )
 
@@ -104,7 +104,7 @@ def main(mixed: int = 110) -> None:
         judged = [(each, llm_audit.detect(llm_audit.Text(each.text), setup=ready).documents[0]) for each in made]
     print(
         "| texts | mixed | some share found | error of the share, median | upper quartile | mean | error of a place, "
-        "sentences, median | upper quartile | human | mean share | machine | mean share |"
+        "sentences, median | upper quartile | human | with a part | machine | mean share |"
     )
     table("all", judged)
     for kind in KINDS:

@@ -23,7 +23,7 @@ def verdict(document: Document) -> str:
     if document.verdict in (Verdict.ERROR, Verdict.NOT_ASSESSABLE):
         return f"{found}: {document.summary.removeprefix(f'{document.name} ').removeprefix('Not assessable. ')}"
     assert document.combined and document.combined.p_value is not None
-    return f"{found}, p = {document.combined.p_value:.2g}"
+    return f"{found}, p = {fmt.p_value(document.combined.p_value)}"
 
 
 def others(document: Document) -> str:

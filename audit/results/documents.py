@@ -157,7 +157,7 @@ class Document(Model):
     @property
     def is_endpoint(self) -> bool:
         """Whether it is no text but an endpoint that was asked for its answers, as by `watermark probe`."""
-        return self.sha256 is None and self.verdict is not Verdict.ERROR
+        return self.sha256 is None and self.verdict is not Verdict.ERROR and self.gate is None  # a gate passes empty files over
 
     @property
     def p_value(self) -> float | None:

@@ -47,7 +47,7 @@ _ALL_MARKS = regex.compile(r"\p{Mn}++")
 _ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
 _ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
 _CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I")  # no spelling has it: "alI" is not the name Ali
-_WITHIN = regex.compile(r"(?<=[a-z])[I0](?=[a-z]|$)|(?<=[A-Z])[I0](?=[a-z]{2})|rn")
+_WITHIN = regex.compile(r"(?<=[a-z])[I0](?=[a-z]|$)|(?<=[A-Z])[I0](?=[a-z]{2})|^0(?=[a-z]{3})|rn")
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
@@ -72,6 +72,10 @@ _OTHERS = {
 }
 _DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s"}
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
+_APOSTROPHES = "'\u2019"
+_SHORTENED = {  # behind an apostrophe, as in "I'rn"
+    "rn": [(0, 2, "m")], "cl": [(0, 2, "d")], "II": [(0, 1, "l"), (1, 2, "l")], "Il": [(0, 1, "l")], "lI": [(1, 2, "l")],
+}  # fmt: skip
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
 _LEAST_UNKNOWN = 4  # letters of an unlisted word that is read by the look-alikes found in others, so not "x0y"
@@ -100,7 +104,8 @@ def imitations(text: str) -> list[Imitation]:
         word = match[0]
         if word.isascii():
             if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
-                known, edits = _imitations_in_ascii(word)
+                shortened = _SHORTENED.get(word) if _is_contracted(text, match.start()) else None
+                known, edits = (True, shortened) if shortened else _imitations_in_ascii(word)
                 pieces = [Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
         elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
@@ -134,6 +139,11 @@ def imitations(text: str) -> list[Imitation]:
 def _count(text: str, words: list[list[Imitation]], kind: Kind) -> int:
     """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
     return len({_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)})
+
+
+def _is_contracted(text: str, start: int) -> bool:
+    """Whether what starts here is joined to a word before it by an apostrophe."""
+    return start > 1 and text[start - 1] in _APOSTROPHES and text[start - 2].isalnum()
 
 
 def _is_slip(text: str, piece: Imitation) -> bool:
@@ -200,8 +210,9 @@ def _plain(character: str) -> tuple[str | None, Kind]:
 def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     """For an ASCII string that is no word: whether a reader sees a common word, and the stretches that imitate letters.
 
-    If no common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", and "I" and
-    "0" after small letters.
+    The reading with the fewest stretches counts, "corners" and not "comers" for "c0rners"; of several, the most frequent. If no
+    common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", "0" at the beginning,
+    and "I" and "0" after small letters.
     """
     if _is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
@@ -213,7 +224,8 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
         for letters in (single, *capital)
         for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES))
     ]
-    often = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
+    read = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
+    often = dict(sorted(read.items(), key=lambda reading: (len(reading[0]), -reading[1])))
     common = _COMMON if len(word) > 3 else _VERY_COMMON
     if word.isupper():  # people write B12 and T0; beside "w0rds", T0 stands for To
         return False, next((list(edits) for edits, frequency in often.items() if frequency >= _VERY_COMMON), [])

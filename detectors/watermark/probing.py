@@ -89,7 +89,8 @@ def probe(
     table, unread, failed = _choices(source, plan, surface, part(progress, 0, 0.6))
     answered = sum(sum(words) for contexts in table for words in contexts)
     if not answered + unread:  # nobody is there, or the key is refused: each of the rest would be tried anew
-        note = f"None of the first {len(failed):,} questions got an answer; the other {plan.requests - len(failed):,} were not asked."
+        rest = plan.requests - len(failed)
+        note = f"None of the first {len(failed):,} questions got an answer; the other {rest:,} were not asked."
         return _document(name, [], [note], Terms(alpha), failed)
     stories, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
     phases, again = _phases(source, plan, surface, part(progress, 0.8, 1))

@@ -84,6 +84,22 @@ def test_short_and_rare_words_are_read_where_the_sign_is_certain(signs: str, odd
     assert normalise(frame.format("people", odd)).text.endswith(f"to the {odd} of it.")  # nothing else has the sign
 
 
+@pytest.mark.parametrize(
+    ("swapped", "read"),
+    [
+        ("w0rld sch0ol pe0ple c0rners cl0ck c0rn", "world school people corners clock corn"),  # not "comers", "dock" and "com"
+        ("w0rld sch0ol pe0ple 0verfit 0f", "world school people overfit of"),
+        ("tirne becorne rnore rnodern rnornentarily", "time become more modern momentarily"),  # not "modem"
+        ("tirne becorne rnore I'rn I\u2019rn", "time become more I'm I'm"),
+        ("schooI smaII we'II they'lI I\u2019Il", "school small we'll they'll I'll"),
+        ("worlcl neeclecl clark I'cl he'cl", "world needed clark I'd he'd"),
+    ],
+)
+def test_the_fewest_changes_that_make_a_word_are_read_and_endings_behind_apostrophes(swapped: str, read: str) -> None:
+    frame = "The {} of the house and to the rest of it."
+    assert normalise(frame.format(swapped)).text == frame.format(read)
+
+
 def test_two_letters_for_one_are_read_as_in_a_scan_and_not_held_against_a_text() -> None:
     text = "The farrns of the Stearns are of the best in it, and that is what they say: the corn and the clover."
     assert normalise(text).text == text.replace("farrns", "farms")
@@ -136,6 +152,7 @@ def test_the_way_back_leads_to_what_was_replaced() -> None:
         "The modern return to learning was a burning concern of the governors, and the clerk was in the clinic with clowns.",
         "The AIs and the GIs of the B1 team were in the R2D2 and the MP3 of the H2O; the IIs were in it, and it was of A4.",
         "Read the id a1b2c3d4 and the hash 0d3f1cl0 of the file, then the key of it, and the one that is in the log of x86_64.",
+        "The 0th of the rns and the cls is 'rn', and of the 'II' and the 'cl' it was the 0day of the rns' corner.",
         "McIntosh and MacIntyre were in the iPhone shop with the LaTeX of the YouTube team, and it was the DevOps of IBM.",
         "Nguyễn Văn Thiệu là tổng thống của Việt Nam Cộng hòa, và ông đã từ chức vào năm 1975 trước khi Sài Gòn sụp đổ.",
         "",
