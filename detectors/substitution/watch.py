@@ -6,6 +6,7 @@ Knows nothing about the command line.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from llm_audit.stats.tracking import table
 PROMPT, ALTERNATIVES = "x", 20
 """The prompt, as in the paper: the shorter it is, the more sensitive the answer."""
 
-FEWEST = 5
-"""Fewest rows of each side: 5 against 5 give p = 1/252."""
+FEWEST, MOST = 5, 1000
+"""Fewest rows of each side: 5 against 5 give p = 1/252; and most."""
 
 Row = Mapping[Hashable, float]
 
@@ -125,32 +126,62 @@ def _names(key: str) -> list[int | str | None]:
     return list(names)
 
 
-def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
-    """Write a baseline file. Raises AuditError: it exists or cannot be written, or the rows are too few."""
+def take(source: Source, count: int, surface: Surface) -> list[Row]:
+    """What a baseline keeps: rows of log-probabilities.
+
+    Raises:
+        AuditError: there are too few; why.
+    """
+    rows, outcomes = rows_of(source, count, surface)
     if len(rows) < FEWEST:
+        other = "" if _failures(outcomes) else " Where they are hidden, take a baseline of border inputs (--border-inputs)."
         raise AuditError(
-            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. Where they are "
-            "hidden, take one of border inputs (--border-inputs)."
+            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. "
+            f"{_why_few(outcomes)}{other}"
         )
-    baseline.write(path, baseline.ROWS, model, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
+    return rows
+
+
+def _failures(outcomes: Sequence[Reply | Failure]) -> list[Failure]:
+    return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+
+
+def _why_few(outcomes: Sequence[Reply | Failure]) -> str:
+    """Why there are too few rows, as a sentence: the first failure, else what is wrong with the answers."""
+    reasons = [failure.reason for failure in _failures(outcomes)]
+    reasons += [defect for outcome in outcomes if isinstance(outcome, Reply) for defect in outcome.defects]
+    return reasons[0] if reasons else "The answers hold no alternatives with log-probabilities."
+
+
+def write_baseline(path: Path, rows: Sequence[Row], model: str, surface: Surface, created: str) -> None:
+    """Write a baseline file. Raises AuditError: it exists or cannot be written."""
+    baseline.write(path, baseline.ROWS, model, surface, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
 
 
 def rows_in(stored: Baseline) -> list[Row]:
-    """The rows of a baseline. Raises AuditError: they are damaged, too few, or of another prompt."""
+    """The rows of a baseline. Raises AuditError: they are damaged, too few or too many, or of another prompt."""
     try:
         rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in stored.content["rows"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        named = all(_is_name(key) for row in rows for key in row)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise stored.unreadable() from error
-    if stored.content.get("prompt") != PROMPT or len(rows) < FEWEST:
+    known = named and all(row and all(map(math.isfinite, row.values())) for row in rows)
+    if not known or stored.content.get("prompt") != PROMPT or not FEWEST <= len(rows) <= MOST:
         raise stored.unreadable()
     return rows
+
+
+def _is_name(key: str) -> bool:
+    """Whether a key names a token, as `names_of` does."""
+    names = _names(key)
+    return len(names) == 3 and isinstance(names[0], int | None) and all(isinstance(name, str | None) for name in names[1:])
 
 
 def compare(source: Source, stored: Baseline, count: int, surface: Surface, alpha: float, seed: str) -> Substitution:
     """Compare the endpoint now with the rows of the baseline."""
     before = rows_in(stored)
     after, outcomes = rows_of(source, count, surface)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    failures = _failures(outcomes)
     terms, obstacle = Terms(alpha), None
     tests: tuple[Result, ...] = ()
     named = alike_named(before, after) if len(after) >= FEWEST else None
@@ -163,8 +194,7 @@ def compare(source: Source, stored: Baseline, count: int, surface: Surface, alph
             "one; take a new baseline."
         )
     else:
-        why = failures[0].reason if failures else "The answers hold no log-probabilities."
-        obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
+        obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {_why_few(outcomes)}"
     fact = Fact(name="Rows", value=stated_rows(len(before), len(after)))
     return compared(source, stored.created, tests, fact, failures, obstacle, terms)
 

@@ -49,7 +49,7 @@ def test_a_replay_needs_no_server_and_knows_nothing_else(journal: Path) -> None:
     first, second, third = replay.ask(ASKS)
     assert isinstance(first, Reply)
     assert isinstance(third, Reply)
-    assert second == Failure(ASKS[1], "status", "Status 400: no", 400, 1)
+    assert second == Failure(ASKS[1], "status", "Status 400: no.", 400, 1)
     other = Ask("q0", "question 0", "chat", 2, 0.0, 2)
     for unknown in (replay.ask([other])[0], replay.renamed("n").ask(ASKS)[0]):
         assert isinstance(unknown, Failure)
