@@ -47,7 +47,9 @@ LONG_WAIT = 30.0
 _AGAIN = frozenset({408, 409, 429, *range(500, 600)})
 _BROKEN_AGAIN = frozenset({"unreachable", "connection", "timeout"})
 _HOPELESS = frozenset({"key", "model", "tls"})
-_IN_VAIN = frozenset({"timeout", "malformed", "redirect", "too large"})
+_IN_VAIN = frozenset({"timeout", "malformed", "redirect", "too large", 404, 405})
+"""Kinds of failure, and statuses, by which one question says what others will come to."""
+
 _INTERRUPTED = "Not sent: the run was ended."
 
 
@@ -207,13 +209,12 @@ class Endpoint:
 
     def _count(self, entry: Entry, wait: float | None, run: _Run) -> None:
         """Take note of what came of an attempt, and end the run where the endpoint is given up."""
-        patience = self._patience
         if entry.kind is None:
-            patience.answered()
-        elif entry.kind in _IN_VAIN or (_again(entry) and (wait is None or wait > LONG_WAIT)):
-            patience.asked_in_vain()
-        if patience.lost:
-            run.end(f"Not sent: the endpoint was given up, asked in vain {patience.in_vain:,} times in a row. {entry.reason}")
+            self._patience.answered()
+        elif {entry.kind, entry.status} & _IN_VAIN or (_again(entry) and (wait is None or wait > LONG_WAIT)):
+            self._patience.asked_in_vain()
+        if self._patience.lost:
+            run.end(f"Not sent: the endpoint was given up, after question upon question in vain. {entry.reason}")
 
     def _may_not_send(self, ask: Ask, run: _Run) -> str:
         """Wait until an attempt may be sent and return ""; or return, as a sentence, why it may not be sent."""

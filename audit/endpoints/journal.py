@@ -29,6 +29,9 @@ from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
 
+_HEAD = json.dumps({"format": FORMAT}).encode()[:-1]
+"""How every journal begins."""
+
 FACTS = (
     "Endpoint", "Model asked for", "Model named in the answers", "System fingerprint", "Asked", "Requests", "Tokens",
     "Failed attempts", "Unanswered requests",
@@ -279,6 +282,8 @@ def _read(path: Path) -> tuple[Records, int]:
     except OSError as error:
         raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
     length = content.rfind(b"\n") + 1
+    if not length and not content.startswith(_HEAD[: len(content)]):  # another file, of which nothing may be cut off
+        raise InvalidInput(f"{path} is no journal; name another file.")
     lines = content[:length].splitlines()
     records = Records()
     for number, line in enumerate(lines, start=1):

@@ -118,22 +118,22 @@ class Patience:
     def __init__(self, concurrency: int) -> None:
         self._most = max(IN_VAIN, 2 * concurrency)
         self._lock = threading.Lock()
-        self.in_vain = 0
+        self._in_vain = 0
 
     @property
     def lost(self) -> bool:
         """Whether the endpoint is given up, until it answers."""
-        return self.in_vain >= self._most
+        return self._in_vain >= self._most
 
     def answered(self) -> None:
         """Take note of an answer."""
         with self._lock:
-            self.in_vain = 0
+            self._in_vain = 0
 
     def asked_in_vain(self) -> None:
         """Take note of a question that got none, or of an attempt that took as long as several."""
         with self._lock:
-            self.in_vain += 1
+            self._in_vain += 1
 
 
 def _most_tokens(ask: Ask) -> int:

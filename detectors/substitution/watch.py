@@ -6,7 +6,6 @@ Knows nothing about the command line.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +25,9 @@ PROMPT, ALTERNATIVES = "x", 20
 
 FEWEST, MOST = 5, 1000
 """Fewest rows of each side: 5 against 5 give p = 1/252; and most."""
+
+LOWEST = -10_000.0
+"""Least number that an early baseline may hold, which kept placeholders."""
 
 Row = Mapping[Hashable, float]
 
@@ -160,13 +162,14 @@ def write_baseline(path: Path, rows: Sequence[Row], model: str, surface: Surface
 
 def rows_in(stored: Baseline) -> list[Row]:
     """The rows of a baseline. Raises AuditError: they are damaged, too few or too many, or of another prompt."""
+    rows = stored.content.get("rows")
+    if stored.content.get("prompt") != PROMPT or not isinstance(rows, list) or not FEWEST <= len(rows) <= MOST:
+        raise stored.unreadable()
     try:
-        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in stored.content["rows"]]
-        named = all(_is_name(key) for row in rows for key in row)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        known = all(row and all(_is_name(key) and LOWEST <= value <= 1 for key, value in row.items()) for row in rows)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise stored.unreadable() from error
-    known = named and all(row and all(map(math.isfinite, row.values())) for row in rows)
-    if not known or stored.content.get("prompt") != PROMPT or not FEWEST <= len(rows) <= MOST:
+    if not known:
         raise stored.unreadable()
     return rows
 

@@ -77,8 +77,9 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
 
 def _of_probe(test: Test, probe: ProbedTogether) -> Numbers:
     """The p-value and floor of one test of an endpoint: 1 of one that says nothing of it, which early versions did not heed."""
-    silent = probe.asked is not None and isinstance(test, ProbedRepeats) and fixed_sampling.alike(test)
-    return Numbers(0.0, 0.0) if silent else numbers(test)
+    alike = isinstance(test, ProbedRepeats) and fixed_sampling.alike(test)
+    alike |= isinstance(test, ProbedChoices) and choices.alike(test)
+    return Numbers(0.0, 0.0) if alike and probe.asked is not None else numbers(test)
 
 
 def _silence(probe: ProbedTogether, floor: float) -> str:

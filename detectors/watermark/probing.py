@@ -183,8 +183,9 @@ def _stories(
         logprobs = [position.logprob for position in outcome.usable if position.logprob is not None]
         if outcome.text.strip() and outcome.positions and len(logprobs) == len(outcome.positions):
             stories.append((outcome.text, float(sum(logprobs))))
-        else:
-            spoilt = spoilt or next(iter(outcome.defects), "The endpoint returns none of either.")
+        elif not spoilt:
+            missing = "log-probabilities" if outcome.text.strip() else "text"
+            spoilt = next(iter(outcome.defects), f"The answers hold no {missing}.")
     return stories, spoilt
 
 
