@@ -86,11 +86,9 @@ def _silence(probe: ProbedTogether, floor: float) -> str:
     """Why an endpoint without a finding was not shown to have no mark, as the beginning of a sentence; "" if it may pass."""
     if probe.asked is None or probe.unanswered is None:
         return ""
-    if floor >= 1:
-        return "Not assessable. No test could have found a mark in these answers"
     if probe.unanswered > MOST_UNANSWERED * probe.asked:
         return f"Not assessable. {probe.unanswered:,} of {probe.asked:,} questions got no answer, and the others show no mark"
-    return ""
+    return "Not assessable. No test could have found a mark in these answers" if floor >= 1 else ""
 
 
 def _statement(test: Test, verdict: Verdict) -> str:

@@ -173,6 +173,7 @@ REFUSALS: dict[str, Callable[[Exchange], None]] = {
     "reset": lambda exchange: exchange.reset(),
     "page": lambda exchange: exchange.send(200, "<!doctype html>"),
     "redirect": lambda exchange: exchange.send(307, b"", Location="/"),
+    "404": lambda exchange: exchange.send(404, b"Not Found"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -203,6 +204,21 @@ def test_a_damaged_baseline_is_one_sentence(tmp_path: Path, change: dict[str, ob
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(AuditError, match="no baseline that this version reads"):
         border_watch.answers_in(baseline.read(path, "m", "chat"))
+
+
+def test_what_may_have_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(AuditError, match="not a plain file"):
+            baseline.read(path, "m", "chat")
+
+
+def test_where_no_baseline_can_be_written_is_said_beforehand(tmp_path: Path) -> None:
+    baseline.check_new(tmp_path / "b.json")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path / "no" / "b.json", tmp_path / "link"):
+        with pytest.raises(AuditError, match="Cannot write the baseline"):
+            baseline.check_new(path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "[" * 200_000, "\x00", '{"version": 1}'])
