@@ -136,8 +136,8 @@ class Endpoint:
 
         A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run, and so do
         questions in a row that were asked in vain (`limits.Patience`): what is left becomes a Failure "stopped". While nobody
-        answers, a later run ends with its first question. Ended by an exception (such as KeyboardInterrupt), it cuts the connections, and
-        the journal has every attempt.
+        answers, a later run ends with its first question. Ended by an exception (such as KeyboardInterrupt), it cuts the
+        connections, and the journal has every attempt.
 
         Args:
             asks: two that are equal, name included, are one.
@@ -321,7 +321,8 @@ def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tupl
         return None, ""
     message = error_message(body) or "the server does not say why"
     if 300 <= status < 400:
-        return "redirect", _sentence(status, f"the server points elsewhere, which is not followed: {headers.get('location', message)}")
+        where = headers.get("location", message)
+        return "redirect", _sentence(status, f"the server points elsewhere, which is not followed: {where}")
     if status in (401, 402, 403):
         return "key", _sentence(status, f"the server does not accept the key: {message}")
     if status == 404 and re.search("model|deployment", message, re.IGNORECASE):  # Azure knows deployments

@@ -320,7 +320,7 @@ def _typed(record: Entry | Ask) -> bool:
 
 def _fits(value: object, kind: Any) -> bool:
     if isinstance(kind, UnionType) or get_origin(kind) is Union:
-        return any(_fits(value, each) for each in get_args(kind))
+        return any(_fits(value, option) for option in get_args(kind))
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if isinstance(value, bool):

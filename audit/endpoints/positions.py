@@ -26,8 +26,8 @@ def positions_of(logprobs: Any) -> tuple[list[Position], list[str]]:
     try:
         kind = next((kind for kind in ("content", "tokens") if isinstance(logprobs.get(kind), list)), None)
         if kind is None:
-            hidden = not any(logprobs.values()) or {"content", "tokens"} & {key for key, told in logprobs.items() if told is None}
-            return [], [] if hidden else [NO_SHAPE]
+            null = any(key in logprobs and logprobs[key] is None for key in ("content", "tokens"))
+            return [], [] if null or not any(logprobs.values()) else [NO_SHAPE]
         if kind == "content":
             return [_chat_position(entry) for entry in logprobs["content"]], []
         return list(_legacy_positions(logprobs)), []
@@ -66,7 +66,7 @@ def _legacy_positions(logprobs: dict[str, Any]) -> Iterator[Position]:
     tables: Iterable[Any] = logprobs.get("top_logprobs") or [None] * len(names)
     for name, value, number, table in zip(names, values, ids, tables, strict=True):
         token = _from_string(name)
-        top = _alternatives((_from_string(other), told) for other, told in (table or {}).items())
+        top = _alternatives((_from_string(other), number) for other, number in (table or {}).items())
         top.sort(key=lambda pair: -pair[1])
         yield Position(token if number is None else Token(int(number), token.bytes, token.text), _number(value), tuple(top))
 
@@ -90,9 +90,9 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
     if not table:
         return Position(Token(None, None, ""), None)
     tokens = [Token(int(number), None, clean(entry.get("decoded_token") or "")) for number, entry in table.items()]
-    told = [entry["logprob"] for entry in table.values()]
-    top = sorted(_alternatives(zip(tokens, told, strict=True)), key=lambda pair: -pair[1])
-    return Position(tokens[0], _number(told[0]), tuple(top))
+    numbers = [entry["logprob"] for entry in table.values()]
+    top = sorted(_alternatives(zip(tokens, numbers, strict=True)), key=lambda pair: -pair[1])
+    return Position(tokens[0], _number(numbers[0]), tuple(top))
 
 
 def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
@@ -114,9 +114,9 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-def _alternatives(told: Iterable[tuple[Token, object]]) -> list[tuple[Token, float]]:
+def _alternatives(listed: Iterable[tuple[Token, object]]) -> list[tuple[Token, float]]:
     """Alternatives with their log-probabilities: null hides one as the usual placeholder does; none where all are null."""
-    known = [(token, _number(value)) for token, value in told]
+    known = [(token, _number(value)) for token, value in listed]
     if all(value is None for _, value in known):
         return []
     return [(token, PLACEHOLDER if value is None else value) for token, value in known]

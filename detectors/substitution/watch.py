@@ -150,9 +150,10 @@ def _failures(outcomes: Sequence[Reply | Failure]) -> list[Failure]:
 
 def _why_few(outcomes: Sequence[Reply | Failure]) -> str:
     """Why there are too few rows, as a sentence: the first failure, else what is wrong with the answers."""
-    reasons = [failure.reason for failure in _failures(outcomes)]
-    reasons += [defect for outcome in outcomes if isinstance(outcome, Reply) for defect in outcome.defects]
-    return reasons[0] if reasons else "The answers hold no alternatives with log-probabilities."
+    if failures := _failures(outcomes):
+        return failures[0].reason
+    defects = [defect for outcome in outcomes if isinstance(outcome, Reply) for defect in outcome.defects]
+    return defects[0] if defects else "The answers hold no alternatives with log-probabilities."
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, surface: Surface, created: str) -> None:

@@ -201,7 +201,8 @@ def _phases(source: Source, plan: Plan, surface: Surface, failures: list[Failure
         asks.append((None, _ask(f"between {number}", between, surface)))
         asks.append((0, _ask(f"phase 0 {number}", _question(sentence, context, surface), surface)))
     asks += [(1, _ask(f"phase 1 {n}", _question(sentence, context, surface), surface)) for n in range(plan.phases)]
-    counts, unread, silent = [[0] * len(WORDS), [0] * len(WORDS)], 0, LOST * any(each.kind == "stopped" for each in failures)
+    counts, unread = [[0] * len(WORDS), [0] * len(WORDS)], 0
+    silent = LOST if any(failure.kind == "stopped" for failure in failures) else 0
     for done, (phase, ask) in enumerate(asks, start=1):
         (outcome,) = source.ask([ask]) if silent < LOST else [Failure(ask, "stopped", NOT_SENT, None, 0)]
         silent = silent + 1 if isinstance(outcome, Failure) else 0

@@ -195,7 +195,7 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
     [
         {"version": 2}, {"kind": "other"}, {"answers": None}, {"answers": {"a": ["x"]}},
         *({"answers": dict.fromkeys("abcde", each)} for each in ([], [1], "xy", ["x"] * 101)),
-        {"answers": dict.fromkeys("abcdefghi", ["x"])},
+        {"answers": {letter: ["x"] for letter in "abcdefghi"}},
     ],
 )  # fmt: skip
 def test_a_damaged_baseline_is_one_sentence(tmp_path: Path, change: dict[str, object]) -> None:
