@@ -49,14 +49,18 @@ def record(
         named(progress, "Asking for texts"),
     )
     outcomes += source.ask(prompt_tokens.questions(known, settings.tokens), named(progress, "Counting tokens"))
-    lost = Counter(filter(None, map(_fault, outcomes)))
+    silent = not any(outcome.text for outcome in outcomes if isinstance(outcome, Reply))
+    lost = Counter(filter(None, (_fault(outcome, silent) for outcome in outcomes)))
     return len(outcomes) - lost.total(), lost
 
 
-def _fault(outcome: Reply | Failure) -> str:
-    """Why an outcome is nothing that another endpoint can be held against, as a sentence; "" if it can be."""
+def _fault(outcome: Reply | Failure, silent: bool) -> str:
+    """Why an outcome is nothing that another endpoint can be held against, as a sentence; "" if it can be.
+
+    An honest model may write nothing now and then; `silent`: the endpoint never writes anything.
+    """
     if isinstance(outcome, Failure):
         return outcome.reason
-    if not is_question(outcome):
-        return ""
-    return outcome.defects[0] if outcome.defects else "" if outcome.text else "The answer has no text."
+    if is_question(outcome) and outcome.defects:
+        return outcome.defects[0]
+    return "The answer has no text." if silent else ""
