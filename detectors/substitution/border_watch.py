@@ -139,4 +139,4 @@ def compare(source: Source, stored: Baseline, surface: Surface, alpha: float, se
         tests = (border_tracking.derive(measured, terms),)
     earlier, later = (sum(map(len, answers.values())) for answers in (before, after))
     fact = Fact(name="Answers", value=stated_answers(earlier, later, len(before)))
-    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
+    return compared(source, stored.created, tests, fact, later + len(failures), failures, obstacle, terms)

@@ -13,7 +13,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, tracking
 from llm_audit.detectors.substitution.baseline import Baseline
-from llm_audit.detectors.substitution.conclude import conclude
+from llm_audit.detectors.substitution.conclude import MOST_MISSING, conclude
 from llm_audit.detectors.substitution.subject import endpoint_of, spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.reports.wording.substitution import rows as stated_rows
@@ -200,7 +200,7 @@ def compare(source: Source, stored: Baseline, count: int, surface: Surface, alph
     else:
         obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {_why_few(outcomes)}"
     fact = Fact(name="Rows", value=stated_rows(len(before), len(after)))
-    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
+    return compared(source, stored.created, tests, fact, len(outcomes), failures, obstacle, terms)
 
 
 def compared(
@@ -208,6 +208,7 @@ def compared(
     taken: str,
     tests: tuple[Result, ...],
     counted: Fact,
+    asked: int,
     failures: Sequence[Failure],
     obstacle: str | None,
     terms: Terms,
@@ -219,6 +220,7 @@ def compared(
         taken: when the baseline was.
         tests: that could be made.
         counted: how much there was to compare.
+        asked: requests; with more than a tenth of them unanswered nothing is called unchanged.
         failures: requests without an answer.
         obstacle: why there is no test, as a sentence; None: there is one.
         terms: of the verdict.
@@ -238,4 +240,8 @@ def compared(
         since=taken,
         obstacle=obstacle,
     )
-    return conclude(subject, terms)
+    concluded = conclude(subject, terms)
+    if concluded.served is Served.CONSISTENT and len(failures) > MOST_MISSING * asked:
+        missing = f"{len(failures)} of {asked} requests got no answer, and the others show no change. {failures[0].reason}"
+        return conclude(subject.model_copy(update={"tests": (), "obstacle": missing}), terms)
+    return concluded

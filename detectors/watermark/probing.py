@@ -176,7 +176,8 @@ def _stories(
     """
     asks = [Ask(f"story {number}", STORY, surface, STORY_TOKENS, 1.0, top_logprobs=1) for number in range(plan.stories)]
     stories, spoilt = [], ""
-    for outcome in source.ask(asks, progress):
+    # The first alone: until a cache knows the question, it would store several answers and repeat them as a mark does.
+    for outcome in (*source.ask(asks[:1]), *source.ask(asks[1:], progress)):
         if isinstance(outcome, Failure):
             failures.append(outcome)
             continue

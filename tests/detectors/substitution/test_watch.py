@@ -123,6 +123,20 @@ def test_why_there_is_no_baseline_and_no_comparison_is_said(kind: str, tmp_path:
     assert re.search(said.partition(".*")[0].removeprefix(r"needs 5\. ").rstrip("$"), found.summary)
 
 
+@pytest.mark.parametrize(("lost", "served"), [(1, Served.CONSISTENT), (2, Served.NOT_MEASURED)])
+def test_an_endpoint_of_which_more_than_a_tenth_is_missing_is_not_called_unchanged(
+    lost: int, served: Served, tmp_path: Path
+) -> None:
+    sound, late = answered(listed(-0.5)), TOO_FEW["unreachable"][0]
+    write_baseline(tmp_path / "b.json", take(Told(sound), 6, "chat"), "m", "chat", "today")
+    stored = baseline.read(tmp_path / "b.json", "m", "chat")
+    source = Told(lambda ask: (late if ask.name in [f"row {n} of 1" for n in range(1, lost + 1)] else sound)(ask))
+    found = compare(source, stored, 10, "chat", 0.01, "ab")
+    assert found.served is served
+    if served is Served.NOT_MEASURED:
+        assert found.summary.startswith("Not measured: 2 of 10 requests got no answer, and the others show no change. No conn")
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -234,6 +234,29 @@ def test_answers_of_no_text_or_of_one_are_not_called_unmarked(text: str) -> None
     assert document.verdict is Verdict.NOT_ASSESSABLE and "No sign of a watermark" not in document.summary
 
 
+@dataclass
+class Cold(Told):
+    """A cache that stores no answer before four requests with the same question are under way."""
+
+    stored: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
+        known, outcomes = dict(self.stored), []
+        for number, ask in enumerate(asks):
+            text = known.get(ask.prompt) or self.answer(ask, len(self.asked))
+            outcomes.append(Told(lambda ask, _, text=text: text)._one(ask))  # type: ignore[misc]  # a default of its own
+            self.asked.append(ask)
+            self.stored = {ask.prompt: str(text)} | self.stored
+            known = self.stored if number >= 3 else known
+        return outcomes
+
+
+def test_a_cache_that_is_cold_at_first_is_not_accused() -> None:
+    document = probe(Cold(sound), "http://e", Plan.of(400), "completions", 0.01, "ab")
+    (repeats,) = [result for result in document.results if result.rule == fixed_sampling.rule.code]
+    assert repeats.verdict is Verdict.NOT_ASSESSABLE and document.verdict is not Verdict.FINDING
+
+
 def test_the_same_choice_always_is_not_called_unmarked() -> None:
     document, _ = of_source(lambda ask, number: " plum")
     assert document.verdict is Verdict.NOT_ASSESSABLE
