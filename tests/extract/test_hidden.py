@@ -106,6 +106,26 @@ PROSE = "Nobody who opens this page in any browser will ever see these words of 
         ("color:#fff", "white letters"),
         ("color: rgb(255, 255, 255)", "white letters"),
         ("color:transparent", "white letters"),
+        ("color:rgb(255 255 255 / 90%)", "white letters"),
+        ("color:oklch(1 0 0)", "white letters"),
+        ("color:#f4f4f4", "white letters"),
+        ("-webkit-text-fill-color:transparent", "white letters"),
+        ("--ink:#fff;color:var(--ink)", "white letters"),
+        ("color:var(--nobody-sets-it,white)", "white letters"),
+        ("color:#123456;background:#123456", "letters in the colour of what is behind"),
+        ("font:0/0 serif", "tiny letters"),
+        ("filter:opacity(0)", "transparent letters"),
+        ("filter:blur(9px)", "blurred"),
+        ("content-visibility:hidden", "display:none"),
+        ("position:absolute;clip:rect(0,0,0,0)", "no room"),
+        ("clip-path:inset(50%)", "no room"),
+        ("clip-path:polygon(0 0,0 0,0 0)", "no room"),
+        ("transform:scale(0)", "no room"),
+        ("transform:rotateX(90deg)", "no room"),
+        ("transform:translateX(-9999px)", "off the page"),
+        ("position:fixed;inset:-9999px auto auto 0", "off the page"),
+        ("position:absolute;left:9999px", "off the page"),
+        ("margin-left:-9999px", "off the page"),
     ],
 )
 @pytest.mark.parametrize("tag", ["div", "span"])
@@ -125,6 +145,18 @@ def test_hidden_stretches_of_pages_are_left_out_and_counted(style: str, how: str
         '<table bgcolor="#000000"><tr><td><font color="white">Shown and this</font></td></tr></table>',
         '<style>@media print {p {display:none}} p.x {color:white} body {background:#000}</style><p class="x">Shown and this',
         "<details><summary>Shown</summary>and this</details>",
+        '<div style="visibility:hidden"><p style="visibility:visible">Shown and this</p></div>',
+        '<ul style="font-size:0"><li style="font-size:16px">Shown and this</li></ul>',
+        '<div style="background:#000"><p style="background:#fff">Shown and this</p></div>',
+        '<div style="background:linear-gradient(red,blue)"><p style="color:white">Shown and this</p></div>',
+        '<h1 style="background-image:url(x);background-clip:text;color:transparent">Shown and this</h1>',
+        "<style>@media (max-width:600px) {p {display:none}} @media (prefers-color-scheme:dark) {p {color:white}}</style>"
+        "<p>Shown and this",
+        "<style>.x {display:none} .x.y {display:block} p.x {display:none !important} p.x {display:block}</style>"
+        '<div class="y x">Shown and this</div>',
+        '<link rel="stylesheet" href="https://example.org/a.css"><p style="background:black">Shown and this',
+        '<div><template shadowrootmode="open"><p>Shown and this</p></template></div>',
+        "<p>Shown <ruby>and<rp>(</rp><rt>undo</rt><rp>)</rp></ruby> this</p>",
     ],
 )
 def test_what_a_reader_of_a_page_sees_is_kept(page: str) -> None:
@@ -138,6 +170,41 @@ def test_style_sheets_hide_as_attributes_do() -> None:
     assert hidden("html", f'{page}<p class="ghost">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f'{page}<p id="x">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f"{page}<p hidden>{PROSE}</p>") == [("display:none", PROSE)]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "#x {display:none} .ghost {display:block}",
+        ".ghost {display:none !important} #x {display:block}",
+        "body { .ghost {display:none} }",
+        "body { color:red; & > .ghost {display:none} }",
+        ":root {--none:none} .ghost {display:var(--none)}",
+        "@media screen and (min-width:800px) {.ghost {display:none}}",
+        "@media print, screen {.ghost {display:none}}",
+        "@container (min-width:1px) {.ghost {display:none}}",
+    ],
+)
+def test_the_cascade_of_style_sheets_is_followed(sheet: str) -> None:
+    page = f'<style>{sheet}</style><p>Shown.</p><p id="x" class="ghost">{PROSE}</p>'
+    assert hidden("html", page) == [("display:none", PROSE)]
+
+
+def test_what_a_reader_sees_and_that_is_not_read_is_named() -> None:
+    page = (
+        "<style>.x::before {content: 'Words of a sheet'}</style><p class='x'>Shown.</p><math><mi>x</mi></math>"
+        "<svg><text>Drawn words</text></svg><iframe srcdoc='Framed words'></iframe><textarea>Typed words</textarea>"
+    )
+    found = answer("html", page)
+    kinds = ["text from a style sheet", "formula", "text in a drawing", "embedded page", "form field"]
+    assert found["text"] == "Shown."
+    assert found["notes"] == ["Left out: " + ", ".join(f"{kind} (1)" for kind in kinds) + "."]
+    assert found["omitted"] == len("WordsofasheetDrawnwordsFramedwordsTypedwords")
+
+
+def test_letters_that_a_page_turns_round_are_marked_as_such() -> None:
+    turned = '<p style="unicode-bidi:bidi-override;direction:rtl">.saw ti sA</p><p>On <bdo dir="rtl">ti</bdo> went.</p>'
+    assert answer("html", turned)["text"] == "\u202e.saw ti sA\u202c\n\nOn \u202eti\u202c went."
 
 
 def test_labels_menus_and_words_for_screen_readers_are_no_tampering() -> None:
