@@ -7,7 +7,7 @@ custom properties, and media queries as on a screen of a desk. Sheets and pictur
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -163,7 +163,7 @@ def declarations(text: str) -> dict[str, tuple[str, bool]]:
     return style
 
 
-def resolved(style: Style, variables: Style) -> Style:
+def resolved(style: Style, variables: Mapping[str, str]) -> Style:
     """A style with the values of custom properties put in; a declaration with one that nobody sets is dropped."""
     if not any("var(" in value for value in style.values()):
         return style

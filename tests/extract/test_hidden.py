@@ -226,17 +226,26 @@ def test_marks_of_notes_are_no_words() -> None:
 # PDF
 
 
-def pdf_with_content(content: str) -> bytes:
+UNSEEN = "BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET"
+
+
+def pdf_with_content(content: str, form: str = "") -> bytes:
+    """A page of this content, which can place a picture, /I, and a drawing of the content `form`, /X."""
     data = content.encode()
     return pdf_objects([
-        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [8 0 R 9 0 R] /D << /OFF [8 0 R] >> >> >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> /XObject "
-        b"<< /I 6 0 R >> >> >>",
+        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Mixed << /BM /Multiply >> >> /Properties << /Off 8 0 R "
+        b"/On 9 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
         b"stream\n\x00\nendstream",
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 595 842] /Resources << /Font << /F1 5 0 R >> >> /Length %d >>\n"
+        b"stream\n%s\nendstream" % (len(form), form.encode()),
+        b"<< /Type /OCG /Name (Off) >>",
+        b"<< /Type /OCG /Name (On) >>",
     ])  # fmt: skip
 
 
@@ -254,6 +263,13 @@ SHOWN = "BT /F1 12 Tf 50 700 Td (Shown.) Tj ET "
         ("q 0.05 0 0 0.05 0 0 cm BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET Q", "tiny letters"),
         ("BT 3 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "invisible letters"),
         ("BT /F1 12 Tf 50 -600 Td (Not seen.) Tj ET", "off the page"),
+        ("BT /F1 12 Tf 5000 Ts 50 600 Td (Not seen.) Tj ET", "off the page"),
+        ("BT /F1 12 Tf 1 Tz 50 600 Td (Not seen.) Tj ET", "tiny letters"),
+        ("BT 7 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "invisible letters"),
+        (f"/Clear gs {UNSEEN}", "transparent letters"),
+        (f"/OC /Off BDC {UNSEEN} EMC", "on a layer that is not shown"),
+        (f"{UNSEEN} 1 g 40 590 200 30 re f", "covered by what is drawn over it"),
+        (f"0.1 g 40 590 200 30 re f 0.1 0.1 0.1 rg {UNSEEN}", "letters in the colour of what is behind"),
     ],
 )
 def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> None:
@@ -269,11 +285,50 @@ def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> N
         "q 1 g Q BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
         "BT /F1 1 Tf 12 0 0 12 50 600 Tm (And this.) Tj ET",
         "q 595 0 0 842 0 0 cm /I Do Q BT 3 Tr /F1 12 Tf 50 600 Td (And this.) Tj ET",  # recognised letters of a scan
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj ET q 595 0 0 842 0 0 cm /I Do Q",  # and beneath it
+        "/OC /On BDC BT /F1 12 Tf 50 600 Td (And this.) Tj ET EMC",
+        "40 590 200 30 re W n BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "1 g 40 590 200 30 re f 0 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "40 590 200 30 re 41 591 198 28 re f* BT /F1 12 Tf 50 600 Td (And this.) Tj ET",  # a frame
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj ET /Mixed gs 1 1 0 rg 40 590 200 30 re f",  # a marker's yellow
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj 0.3 0 Td (And this.) Tj ET",  # bold by drawing twice
+        "1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET 0 g BT 50 600 Td (And this.) Tj ET",  # with a white rim
     ],
 )
 def test_what_a_reader_of_a_pdf_sees_is_kept(content: str) -> None:
     found = answer("pdf", pdf_with_content(SHOWN + content))
     assert (found["text"].split(), found["hidden"]) == (["Shown.", "And", "this."], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "how"),
+    [
+        ("/X Do", f"1 g {UNSEEN}", "white letters"),
+        ("1 g /X Do", UNSEEN, "white letters"),
+        ("q 0.01 0 0 0.01 0 0 cm /X Do Q", UNSEEN, "tiny letters"),
+    ],
+)
+def test_drawings_whose_letters_are_all_hidden_are_left_out(content: str, form: str, how: str) -> None:
+    found = answer("pdf", pdf_with_content(SHOWN + content, form))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+    shown = answer("pdf", pdf_with_content(f"{SHOWN} /X Do", UNSEEN.replace("Not seen", "And this")))
+    assert (shown["text"].split(), shown["hidden"]) == (["Shown.", "And", "this."], [])
+
+
+def test_lines_that_are_clipped_away_are_hidden_and_short_ones_are_labels() -> None:
+    clipped = "q 0 0 5 5 re W n BT /F1 12 Tf 50 600 Td ({}) Tj ET Q"
+    assert hidden("pdf", pdf_with_content(SHOWN + clipped.format(PROSE))) == [("clipped away", PROSE)]
+    assert hidden("pdf", pdf_with_content(f"{SHOWN} q 0 0 5 5 re W n /X Do Q", clipped.format(PROSE))) == [
+        ("clipped away", PROSE)
+    ]
+    label = answer("pdf", pdf_with_content(SHOWN + clipped.format("Chart of the results")))
+    assert (label["text"], label["hidden"], label["notes"]) == ("Shown.", [], ["Left out: hidden label (1)."])
+
+
+def test_a_large_first_letter_of_a_page_belongs_to_its_word() -> None:
+    large = "BT /F1 40 Tf 50 700 Td (O) Tj ET"
+    rest = "BT /F1 12 Tf 90 690 Td (nce upon a time.) Tj 0 -14 Td (A) Tj 0 -14 Td (king slept.) Tj ET"
+    assert answer("pdf", pdf_with_content(f"{large} {rest}"))["text"].split("\n") == ["Once upon a time.", "A", "king slept."]
 
 
 def test_a_pdf_all_hidden_says_so() -> None:
