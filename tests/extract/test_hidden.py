@@ -8,6 +8,7 @@ from fixtures.documents import pdf_objects
 from tests.extract.ask import answer, docx_body, hidden, run, with_styles
 
 VANISH, WHITE = "<w:vanish/>", '<w:color w:val="FFFFFF"/>'
+EFFECTS = 'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"'
 
 
 # Word
@@ -21,6 +22,15 @@ VANISH, WHITE = "<w:vanish/>", '<w:color w:val="FFFFFF"/>'
         ('<w:color w:val="F8F8FF"/>', "white letters"),
         ('<w:color w:themeColor="background1"/>', "white letters"),
         ('<w:sz w:val="2"/>', "tiny letters"),
+        ('<w:w w:val="1"/>', "letters without a shape"),
+        ('<w:position w:val="-3000"/>', "letters without a shape"),
+        (f"<w14:textFill {EFFECTS}><w14:noFill/></w14:textFill>", "letters without a shape"),
+        (
+            f'<w14:textFill {EFFECTS}><w14:solidFill><w14:srgbClr w14:val="FFFFFF"/></w14:solidFill></w14:textFill>',
+            "white letters",
+        ),
+        ('<w:color w:val="000000"/><w:shd w:val="clear" w:fill="000000"/>', "letters in the colour of what is behind"),
+        ('<w:color w:val="FF0000"/><w:highlight w:val="red"/>', "letters in the colour of what is behind"),
     ],
 )
 def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
@@ -39,6 +49,9 @@ def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str)
         '<w:color w:val="808080"/>',
         '<w:color w:themeColor="background1" w:themeShade="80"/>',
         '<w:sz w:val="12"/>',
+        '<w:w w:val="66"/>',
+        '<w:shd w:val="clear" w:fill="000000"/>',  # letters without a colour are white on black
+        '<w:color w:val="000000"/><w:highlight w:val="yellow"/>',
     ],
 )
 def test_what_a_reader_sees_is_kept(properties: str) -> None:
@@ -81,9 +94,68 @@ def test_white_letters_on_dark_tables_pages_and_boxes_are_seen() -> None:
     assert answer("docx", dark)["text"] == "Night."
 
 
+@pytest.mark.parametrize(
+    ("properties", "how"),
+    [("<w:hidden/>", "hidden by its format"), ('<w:trHeight w:val="2" w:hRule="exact"/>', "no room")],
+)
+def test_hidden_rows_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
+    cell = f"<w:tc><w:p>{run('Not seen.')}</w:p></w:tc>"
+    table = f"<w:tbl><w:tr><w:trPr>{properties}</w:trPr>{cell}</w:tr></w:tbl><w:p>{run('Shown.')}</w:p>"
+    found = answer("docx", docx_body(table))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+
+
+def test_rows_that_are_deleted_in_track_changes_are_named_and_those_in_content_controls_read() -> None:
+    row = "<w:tr>{}<w:tc><w:p>{}</w:p></w:tc></w:tr>"
+    deleted = row.format("<w:trPr><w:del/></w:trPr>", run("Deleted."))
+    controlled = f"<w:sdt><w:sdtContent>{row.format('', run('Kept.'))}</w:sdtContent></w:sdt>"
+    found = answer("docx", docx_body(f"<w:tbl>{deleted}{controlled}</w:tbl>"))
+    assert (found["text"], found["notes"]) == ("Kept.", ["Left out: deletion in track changes (1)."])
+
+
+def test_a_large_first_letter_of_word_belongs_to_its_paragraph() -> None:
+    large = f'<w:p><w:pPr><w:framePr w:dropCap="drop" w:lines="3"/></w:pPr>{run("I")}</w:p>'
+    found = answer("docx", docx_body(f"<w:p>{run('Before.')}</w:p>{large}<w:p>{run('n the beginning.')}</w:p>"))
+    assert found["text"] == "Before.\n\nIn the beginning."
+
+
 def test_a_document_all_hidden_says_so() -> None:
     found = answer("docx", docx_body(f"<w:p>{run('Nobody sees this.', VANISH)}</w:p>"))
     assert found == {"error": "shows no text: all of it is hidden (hidden by its format)"}
+
+
+# Rich text
+
+RICH = r"{\rtf1\ansi{\colortbl;\red255\green255\blue255;\red9\green9\blue9;}{\stylesheet{\*\cs5 \v ghost;}}Shown.\par "
+
+
+@pytest.mark.parametrize(
+    ("control", "how"),
+    [
+        (r"\v", "hidden by its format"),
+        (r"\cs5", "hidden by its format"),
+        (r"\cf1", "white letters"),
+        (r"\cf2\highlight2", "letters in the colour of what is behind"),
+        (r"\fs2", "tiny letters"),
+        (r"\charscalex1", "letters without a shape"),
+        (r"\up9000", "letters without a shape"),
+    ],
+)
+def test_hidden_letters_of_rich_text_are_left_out_and_counted(control: str, how: str) -> None:
+    found = answer("rtf", f"{RICH}{{{control} Not seen.}}}}")
+    assert found["text"] == "Shown."
+    assert [each[1:] for each in found["hidden"]] == [(how, 8, "Not seen.")]
+
+
+def test_footnotes_and_boxes_of_rich_text_are_read_and_what_is_left_out_is_named() -> None:
+    body = (
+        r"One{\footnote A {\b note} here.} two.\par{\shp{\*\shpinst{\shptxt In a box.}}}{\header Top.}{\*\annotation Hm.}"
+        r"{\deleted Gone.}"
+    )
+    found = answer("rtf", RICH + body + "}")
+    assert found["text"] == "Shown.\n\nOne two.\n\nIn a box.\n\nA note here."
+    assert [kind for *_, kind in found["apart"]] == ["reference"]
+    assert found["notes"] == ["Left out: page header or footer (1), comment (1), deletion in track changes (1)."]
 
 
 # Web pages
