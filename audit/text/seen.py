@@ -107,6 +107,7 @@ _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
 _MOST_READINGS = 64  # of the digits in one word, each as one of two letters
 _LEAST_PLAINEST_LETTERS = 3  # "à", "où" and the like are foreign words
+_FORMULA = regex.compile("[1-9][a-z]")  # "4n" does not count as a word with a plain look-alike
 _LEAST_LATIN = 3  # Latin letters beside those of other alphabets, which may be words or symbols of their own, as in "\u03bcm"
 _LEAST_UNKNOWN = 4  # letters of an unlisted word that is read by the look-alikes found in others, so not "x0y"
 
@@ -189,7 +190,8 @@ def imitations(text: str) -> list[Imitation]:
 
 def _count(text: str, words: list[list[Imitation]], kind: Kind) -> int:
     """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
-    return len({_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)})
+    found = {_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)}
+    return sum(not _FORMULA.fullmatch(word) for word in found)
 
 
 def _plainest(text: str, words: list[list[Imitation]]) -> set[str]:

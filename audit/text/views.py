@@ -77,13 +77,14 @@ _STOP = regex.compile(
     rf"(?<![{_WIDE}]|[{_WIDE}]\s)(?P<stop>[{''.join(map(regex.escape, _STOPS))}])(?!\s?[{_WIDE}])"
     rf"|(?<=\p{{Latin}})(?P<comma>\u201a)(?=\s|\Z)|(?<=\p{{Latin}})(?P<apostrophe>[`\u00b4\u02b9\u05f3\ua78c\u055a])(?=\p{{Latin}})"
 )
-# UTF-8 that was read as Windows-1252 or Latin-1: a capital letter with an accent, and signs that no word goes on with.
+# UTF-8 that was read as Windows-1252 or Latin-1: a capital letter with an accent, and signs that no word goes on with; and
+# Windows-1252 that was read as Latin-1: control characters.
 _WRONGLY_DECODED = regex.compile(
-    r"[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}"
+    r"[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}|[\u0080-\u0084\u0086-\u009f]"
 )
 # Beside letters nobody sees them: controls, marks of annotations and places of objects, what is no character.
 _SHAPELESS = regex.compile(
-    r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
+    r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
 )
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
 _LEAST_CASED, _CAPITALS = 100, 0.95
@@ -286,7 +287,7 @@ def _seen_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
 def _decoded_again(text: str, counts: Counter[str]) -> Iterable[Edit]:
     for match in () if text.isascii() else _WRONGLY_DECODED.finditer(text):
         try:
-            meant = b"".join(map(_byte, match[0])).decode()
+            meant = b"".join(map(_byte, match[0])).decode("utf-8" if len(match[0]) > 1 else "cp1252")
         except UnicodeError:
             continue
         counts["decoded"] += len(meant)

@@ -157,6 +157,7 @@ def test_the_way_back_leads_to_what_was_replaced() -> None:
         "A 5 μm film of TNFα was in the μs range and the IFNγ is what we have; not the μg of the Encyclopædia.",
         "Henry Ⅷ and Louis ⅯⅣ of the 🇫🇷 and the 🇬🇧 are in chapter ⅳ of it, and that is what it was.",
         "Le thé à la menthe was what he had, où is that, and it was of the maison de thé that we are in; the thé is not of it.",
+        "Of the elements 4n and the input 1n that is given, a str1ng of the 2n and 3m is what we have in it.",
         "McIntosh and MacIntyre were in the iPhone shop with the LaTeX of the YouTube team, and it was the DevOps of IBM.",
         "Nguyễn Văn Thiệu là tổng thống của Việt Nam Cộng hòa, và ông đã từ chức vào năm 1975 trước khi Sài Gòn sụp đổ.",
         "",

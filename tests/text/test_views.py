@@ -232,6 +232,7 @@ def test_no_text_takes_long(source: str) -> None:
         ("caf\u00c3\u00a9 and don\u00e2\u20ac\u2122t \u00e2\u20ac\u0153so\u00e2\u20ac\u009d", 'caf\u00e9 and don\'t "so"'),
         ("don\u00c3\u00a2\u00e2\u201a\u00ac\u00e2\u201e\u00a2t", "don't"),
         ("don\u00e2\u0080\u0099t", "don't"),
+        ("don\u0092t \u0093so\u0094", 'don\'t "so"'),
         ("inter\ufff9linear exam\x02ple si\U0001d159gn", "interlinear example sign"),
         ("\u0026amp;rsquo;a \u0026amp;rsquo;b \u0026amp;rsquo;c", "'a 'b 'c"),
     ],
