@@ -16,8 +16,8 @@ LEAST_CONTRAST = 1.17
 
 def is_unseen(letters: Color, background: Color) -> bool:
     """Whether letters are of so nearly the colour of their background that nobody sees them."""
-    one, other = sorted((_luminance(letters), _luminance(background)))
-    return (other + 0.05) / (one + 0.05) < LEAST_CONTRAST
+    darker, lighter = sorted((_luminance(letters), _luminance(background)))
+    return (lighter + 0.05) / (darker + 0.05) < LEAST_CONTRAST
 
 
 def _luminance(color: Color) -> float:

@@ -124,9 +124,11 @@ class Styles:
     def of_paragraph(self, properties: Any | None) -> Look:
         """The formatting of the text of a paragraph with these properties (w:pPr)."""
         name = _value(properties, "pStyle")
-        own = look_of(properties)
+        mark = look_of(properties)
         flat = properties is not None and _is_flat(properties.find(WORD + "spacing"), "line", "lineRule")
-        direct = Look(dark=own.dark, back=own.back, squeezed=flat or None)  # what else stands there is about the paragraph mark
+        direct = Look(
+            dark=mark.dark, back=mark.back, squeezed=flat or None
+        )  # what else stands there is about the paragraph mark
         return direct.over(self.of(name or self._default)).over(self._base)
 
     def of_run(self, properties: Any | None, paragraph: Look) -> Look:
@@ -213,13 +215,13 @@ def _is_squeezed(properties: Any, filled: Any | None) -> bool | None:
     narrow = None if width is None else (_number((width.get(_VAL) or "").rstrip("%")) or 100) < _NARROWEST
     far = None if raised is None else abs(_number(raised.get(_VAL)) or 0) > _FARTHEST
     empty = None if filled is None else filled.find(_EFFECTS + "noFill") is not None
-    said = [each for each in (narrow, far, empty) if each is not None]
-    return any(said) if said else None
+    signs = [sign for sign in (narrow, far, empty) if sign is not None]
+    return any(signs) if signs else None
 
 
 def _is_alike(color: str, back: str) -> bool:
-    one, other = of_hexadecimal(color), of_hexadecimal(back)
-    return one is not None and other is not None and is_unseen(one, other)
+    letters, behind = of_hexadecimal(color), of_hexadecimal(back)
+    return letters is not None and behind is not None and is_unseen(letters, behind)
 
 
 def _is_white(color: Any) -> bool:

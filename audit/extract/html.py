@@ -140,9 +140,9 @@ class _Walk:
         self._linked = 0
         self._number = 0
         self._hidden: list[tuple[str, str, bool]] = []
-        for said in styles.generated:
-            if len(said.split()) >= _LEAST_GENERATED:
-                draft.leave_out(said, "text from a style sheet")
+        for generated in styles.generated:
+            if len(generated.split()) >= _LEAST_GENERATED:
+                draft.leave_out(generated, "text from a style sheet")
 
     def run(self, root: Any) -> None:
         """Visit every element in order.
@@ -198,8 +198,8 @@ class _Walk:
     def _state(self, element: Any, tag: str, above: _State) -> _State:
         style = self._styles.of(element)
         variables = above.variables
-        if own := {name: value for name, value in style.items() if name.startswith("--")}:
-            variables = {**variables, **own}
+        if custom := {name: value for name, value in style.items() if name.startswith("--")}:
+            variables = {**variables, **custom}
         style = resolved(style, variables)
         names = f"{element.get('class') or ''} {element.get('id') or ''}"
         hidden = above.hidden or hides(style)

@@ -34,13 +34,13 @@ def background(style: Style, above: Color | None) -> Color | None:
             continue
         if _UNKNOWN.search(value):
             return None
-        found = parsed(value) or next(filter(None, map(parsed, re.split(r"\s+(?![^()]*\))", value))), None)
-        if found is None:
+        fill = parsed(value) or next(filter(None, map(parsed, re.split(r"\s+(?![^()]*\))", value))), None)
+        if fill is None:
             color = None if name == "background-color" else color
-        elif found[1] == 1:
-            color = found[0]
+        elif fill[1] == 1:
+            color = fill[0]
         elif color is not None:
-            color = over(*found, color)
+            color = over(*fill, color)
     return color
 
 

@@ -68,8 +68,8 @@ class Styles:
                 for selector in parse(listed):
                     elements = root.xpath(HTMLTranslator().selector_to_xpath(selector))
                     if selector.pseudo_element in ("before", "after"):
-                        said = "".join("".join(pair) for pair in _GENERATED.findall(declared.get("content", ("", ""))[0]))
-                        self.generated += [said] * len(elements) if said.strip() else []
+                        content = "".join("".join(pair) for pair in _GENERATED.findall(declared.get("content", ("", ""))[0]))
+                        self.generated += [content] * len(elements) if content.strip() else []
                     elif not selector.pseudo_element:
                         for element in elements:
                             self._declare(element, declared, selector.specificity())
@@ -93,10 +93,12 @@ class Styles:
         if element.get("hidden") is not None and element.get("hidden") != "until-found":
             style["display"] = "none"
         sheets = self._of.get(element, {})
-        own = declarations(element.get("style") or "")
+        attribute = declarations(element.get("style") or "")
         style |= {name: value for name, (_, value) in sheets.items()}
         style |= {
-            name: value for name, (value, important) in own.items() if important or not (name in sheets and sheets[name][0][0])
+            name: value
+            for name, (value, important) in attribute.items()
+            if important or not (name in sheets and sheets[name][0][0])
         }
         return style
 
@@ -110,8 +112,8 @@ def _rules(sheet: str) -> Iterator[tuple[str, dict[str, tuple[str, bool]]]]:
             if rule.type == "qualified-rule":
                 selector = _nested(above, tinycss2.serialize(rule.prelude).rpartition(";")[2].strip())
                 blocks = any(token.type == "{} block" for token in rule.content)
-                own = tinycss2.serialize([token for token in rule.content if token.type != "{} block"]) if blocks else ""
-                if declared := declarations(own or tinycss2.serialize(rule.content)):
+                outer = tinycss2.serialize([token for token in rule.content if token.type != "{} block"]) if blocks else ""
+                if declared := declarations(outer or tinycss2.serialize(rule.content)):
                     yield selector, declared
                 if blocks:
                     yield from inside(_parsed(rule.content), selector, depth + 1)

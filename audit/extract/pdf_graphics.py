@@ -53,8 +53,8 @@ def raw_entry(parent: Any, name: Any) -> Any:
 
 def entry(parent: Any, name: str) -> Any:
     """An entry of a dictionary; None if there is none."""
-    found = raw_entry(parent, name)
-    return found.get_object() if hasattr(found, "get_object") else found
+    item = raw_entry(parent, name)
+    return item.get_object() if hasattr(item, "get_object") else item
 
 
 def with_state(now: Graphics, state: Any) -> Graphics:

@@ -190,20 +190,20 @@ def imitations(text: str) -> list[Imitation]:
 
 def _count(text: str, words: list[list[Imitation]], kind: Kind) -> int:
     """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
-    found = {_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)}
-    return sum(not _FORMULA.fullmatch(word) for word in found)
+    spelled = {_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)}
+    return sum(not _FORMULA.fullmatch(word) for word in spelled)
 
 
 def _plainest(text: str, words: list[list[Imitation]]) -> set[str]:
     """The distinct plainest words of English that are spelled with accents, as spelled."""
-    found = set[str]()
+    plainest = set[str]()
     for pieces in words:
         if any(piece.kind == "accent" for piece in pieces):
             spelled = _around(text, pieces[0].start)
             plain = "".join(_plain(letter)[0] or "" if not letter.isascii() else letter for letter in spelled)
             if len(plain) >= _LEAST_PLAINEST_LETTERS and plain.lower() in _PLAINEST:
-                found.add(spelled.lower())
-    return found
+                plainest.add(spelled.lower())
+    return plainest
 
 
 def _camel_parts(word: str) -> list[tuple[int, str]]:
