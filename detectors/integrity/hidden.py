@@ -37,12 +37,11 @@ rule = integrity_rule(
     noun="hidden character",
     null="The document holds no text that nobody who reads it sees.",
     method=(
-        "Word and rich text: formatted as hidden, in the colour of what is behind, squeezed, of two points or less. PDF: in "
-        "the colour of what is behind, transparent, clipped or covered, below 1.5 points, invisible (but letters of scanned "
-        "pages), off the page, on a layer that is not shown. Web pages and HTML in Markdown: display:none, visibility:hidden, "
-        "no opacity, no size, clipped, blurred, in the colour of what is behind, off the page, by attributes and style sheets; "
-        f"menus, labels and words for screen readers are let pass. Up to {SLIPS} characters are let pass. None of it is "
-        "scored. Not seen: text behind pictures, and what scripts hide."
+        "Word: text formatted as hidden, white letters on white, letters of two points or less. PDF: white letters on nothing "
+        "painted, letters below 1.5 points, invisible ones (but those of scanned pages), those off the page. Web pages and "
+        "HTML in Markdown: display:none, visibility:hidden, no opacity, no size, white on white, off the page; menus, labels "
+        f"and words for screen readers are let pass. Up to {SLIPS} characters are let pass. None of it is scored. Not seen: "
+        "text behind pictures, in colours close to that of a coloured page, and what scripts hide."
     ),
     question="Does the document hold text that nobody who reads it sees?",
     finding_title="Text that nobody who reads the document sees",
