@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from llm_audit.extract.docx_look import WORD, Look, Styles
+from llm_audit.extract.docx_look import WORD, Look, Styles, row_hidden
 from llm_audit.extract.docx_properties import properties
 from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.package import Package
 
 _PARAGRAPH, _TABLE, _ROW, _TEXT, _RUN, _BOX = (WORD + name for name in ("p", "tbl", "tr", "t", "r", "txbxContent"))
-_SIGNS = {WORD + "tab": "\t", WORD + "br": "\n", WORD + "cr": "\n", WORD + "noBreakHyphen": "-"}
+_SIGNS = {WORD + "tab": "\t", WORD + "ptab": "\t", WORD + "br": "\n", WORD + "cr": "\n", WORD + "noBreakHyphen": "-"}
 _DRAWINGS = frozenset({WORD + "drawing", WORD + "pict", WORD + "object"})
 _IMAGE, _DELETED = "image or drawing", "deletion in track changes"
 _LEFT_OUT = {
@@ -27,7 +27,7 @@ _LEFT_OUT = {
     "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback": None,  # says the same again, for old programs
     WORD + "rt": None,  # how a character is pronounced, in small letters above it
 }
-_IMPORTED = WORD + "altChunk"
+_IMPORTED, _OVERRIDE = WORD + "altChunk", WORD + "bdo"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _UNTYPED_NOTE = WORD + "type"  # separators between text and notes have one
 _FILLED = re.compile(r"\}(?:solidFill|gradFill|blipFill|pattFill|fill)$")
@@ -66,12 +66,15 @@ class _Walk:
         self._package, self._main, self._styles = package, main, styles
         self._numbers = Counter[str]()
         self._boxes: list[Any] = []
+        self._dropped = ""  # the large first letter of the next paragraph
         self._on_dark = False  # the text is on a background of its own
 
     def add_blocks(self, parent: Any) -> None:
         """Paragraphs and tables, and what holds them: content controls and the like."""
         for block in parent:
-            if block.tag == _PARAGRAPH:
+            if block.tag == _PARAGRAPH and _is_dropped(block):
+                self._dropped = self._text(block)
+            elif block.tag == _PARAGRAPH:
                 self._add_paragraph(block, "paragraph")
             elif block.tag == _TABLE:
                 self._add_table(block)
@@ -82,7 +85,8 @@ class _Walk:
             self._add_boxes()
 
     def _add_paragraph(self, paragraph: Any, kind: str) -> None:
-        if text := self._text(paragraph):
+        if text := self._dropped + self._text(paragraph):
+            self._dropped = ""
             self._numbers[kind] += 1
             apart = self._styles.apart(paragraph.find(WORD + "pPr"))
             self.draft.add(text, f"{kind} {self._numbers[kind]}", apart=apart)
@@ -90,8 +94,12 @@ class _Walk:
     def _add_table(self, table: Any) -> None:
         self._numbers["table"] += 1
         before, self._on_dark = self._on_dark, self._on_dark or self._styles.has_dark_table(table)
-        for number, row in enumerate(table.iterchildren(_ROW), start=1):
-            if text := "\t".join(filter(None, map(self._text, _paragraphs(row)))):
+        for number, row in enumerate(_rows(table), start=1):
+            if row.find(f"{WORD}trPr/{WORD}del") is not None:
+                self.draft.leave_out("", _DELETED)
+            elif way := row_hidden(row):
+                self.draft.hide(" ".join(filter(None, map(self._text, _paragraphs(row)))), way)
+            elif text := "\t".join(filter(None, map(self._text, _paragraphs(row)))):
                 self.draft.add(text, f"table {self._numbers['table']}, row {number}", end="\n", apart="table")
         self._on_dark = before
 
@@ -135,6 +143,8 @@ class _Walk:
                 yield element.text or ""
             elif sign := _SIGNS.get(element.tag):
                 yield sign
+            elif element.tag == _OVERRIDE and element.get(WORD + "val") == "rtl":
+                yield "\u202e" + "".join(self._pieces(element, look)) + "\u202c"
             elif element.tag != _BOX:
                 yield from self._pieces(element, look)
 
@@ -175,6 +185,21 @@ class _Walk:
         left_out["list of comments"] = len(list(package.related(self._main, "comments")))
         if kinds := package.elsewhere():
             self.draft.notes.append(f"Asks for files from elsewhere ({', '.join(kinds)}), which were not fetched.")
+
+
+def _is_dropped(paragraph: Any) -> bool:
+    """Whether a paragraph is a large letter that hangs down beside the next one."""
+    frame = paragraph.find(f"{WORD}pPr/{WORD}framePr")
+    return frame is not None and frame.get(WORD + "dropCap", "none") != "none"
+
+
+def _rows(parent: Any) -> Iterator[Any]:
+    """The rows of a table, also those in content controls."""
+    for element in parent:
+        if element.tag == _ROW:
+            yield element
+        elif element.tag not in _LEFT_OUT:
+            yield from _rows(element) if element.tag != _TABLE else ()
 
 
 def _paragraphs(parent: Any) -> Iterator[Any]:

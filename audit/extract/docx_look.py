@@ -8,11 +8,17 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from llm_audit.extract.colors import is_unseen, of_hexadecimal
+
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _VAL = WORD + "val"
 _OFF = ("0", "false", "off")
 _TINIEST = 4  # half-points: below what any printer or eye resolves
 _BRIGHT = 0xEE  # of each of red, green and blue: not to be told from white paper
+_NARROWEST = 5  # percent of the width of letters
+_FARTHEST = 1_000  # half-points that letters are raised or lowered
+_FLATTEST = 40  # twentieths of a point: the height of a row or line
+_EFFECTS = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 _WHITE_THEMES = ("background1", "light1")
 _APART = (
     (re.compile(r"heading|title|subtitle|author|date|toc\b|toc \d|überschrift|titre|título|titolo"), "heading"),
@@ -20,6 +26,13 @@ _APART = (
     (re.compile(r"caption|beschriftung|légende"), "caption"),
     (re.compile(r"bibliography|reference|literaturverzeichnis"), "reference"),
 )
+
+
+_HIGHLIGHTS = {
+    "black": "000000", "blue": "0000FF", "cyan": "00FFFF", "green": "00FF00", "magenta": "FF00FF", "red": "FF0000",
+    "yellow": "FFFF00", "white": "FFFFFF", "darkBlue": "00008B", "darkCyan": "008B8B", "darkGreen": "006400",
+    "darkMagenta": "800080", "darkRed": "8B0000", "darkYellow": "808000", "darkGray": "A9A9A9", "lightGray": "D3D3D3",
+}  # fmt: skip
 
 
 class Look(NamedTuple):
@@ -30,12 +43,18 @@ class Look(NamedTuple):
         white: its letters are white.
         size: half-points.
         dark: its background is not white.
+        squeezed: its letters are too narrow to be read, have no colour at all, or stand far from their line.
+        color: of its letters, as six hexadecimal digits; "" if it is another one's.
+        back: of its background, in the same way.
     """
 
     vanish: bool | None = None
     white: bool | None = None
     size: float | None = None
     dark: bool | None = None
+    squeezed: bool | None = None
+    color: str | None = None
+    back: str | None = None
 
     def over(self, below: Look) -> Look:
         """The combined formatting: this one where it is set, else `below`."""
@@ -49,6 +68,10 @@ class Look(NamedTuple):
             return "hidden by its format"
         if self.size is not None and self.size <= _TINIEST:
             return "tiny letters"
+        if self.squeezed:
+            return "letters without a shape"
+        if self.dark and self.color and self.back and _is_alike(self.color, self.back):
+            return "letters in the colour of what is behind"
         return "white letters" if self.white and not self.dark else ""
 
 
@@ -101,7 +124,11 @@ class Styles:
     def of_paragraph(self, properties: Any | None) -> Look:
         """The formatting of the text of a paragraph with these properties (w:pPr)."""
         name = _value(properties, "pStyle")
-        direct = Look(dark=look_of(properties).dark)  # what else stands there is about the paragraph mark
+        mark = look_of(properties)
+        flat = properties is not None and _is_flat(properties.find(WORD + "spacing"), "line", "lineRule")
+        direct = Look(
+            dark=mark.dark, back=mark.back, squeezed=flat or None
+        )  # what else stands there is about the paragraph mark
         return direct.over(self.of(name or self._default)).over(self._base)
 
     def of_run(self, properties: Any | None, paragraph: Look) -> Look:
@@ -141,16 +168,60 @@ def look_of(properties: Any | None) -> Look:
     vanish, color, size = (properties.find(WORD + name) for name in ("vanish", "color", "sz"))
     shade, highlight = properties.find(WORD + "shd"), properties.find(WORD + "highlight")
     dark: bool | None = None
+    back: str | None = None
     if highlight is not None:
         dark = highlight.get(_VAL) not in ("none", "white")
+        back = _HIGHLIGHTS.get(highlight.get(_VAL) or "", "")
     elif shade is not None:
         dark = _is_dark(shade)
+        back = (shade.get(WORD + "fill") or "") if shade.get(_VAL) in (None, "clear", "nil") else ""
+    filled = properties.find(_EFFECTS + "textFill")
+    white = None if color is None else _is_white(color)
+    if filled is not None and (solid := filled.find(f"{_EFFECTS}solidFill/{_EFFECTS}srgbClr")) is not None:
+        white = is_bright(solid.get(_EFFECTS + "val") or "")
     return Look(
         vanish=None if vanish is None else vanish.get(_VAL) not in _OFF,
-        white=None if color is None else _is_white(color),
+        white=white,
         size=None if size is None else _number(size.get(_VAL)),
         dark=dark,
+        squeezed=_is_squeezed(properties, filled),
+        color=None if color is None else "" if color.get(WORD + "themeColor") else color.get(_VAL) or "",
+        back=back,
     )
+
+
+def row_hidden(row: Any) -> str:
+    """The way in which a row of a table is hidden with all that is in it; "" if it is not."""
+    properties = row.find(WORD + "trPr")
+    if properties is None:
+        return ""
+    hidden = properties.find(WORD + "hidden")
+    if hidden is not None and hidden.get(_VAL) not in _OFF:
+        return "hidden by its format"
+    return "no room" if _is_flat(properties.find(WORD + "trHeight"), "val", "hRule") else ""
+
+
+def _is_flat(height: Any | None, name: str, rule: str) -> bool:
+    """Whether a height is fixed and less than letters need."""
+    if height is None or height.get(WORD + rule) != "exact":
+        return False
+    points = _number(height.get(WORD + name))
+    return points is not None and points < _FLATTEST
+
+
+def _is_squeezed(properties: Any, filled: Any | None) -> bool | None:
+    """Whether the letters of a run have no shape: too narrow, far from their line, or filled with nothing."""
+    width, raised = properties.find(WORD + "w"), properties.find(WORD + "position")
+    narrow = None if width is None else (_number((width.get(_VAL) or "").rstrip("%")) or 100) < _NARROWEST
+    far = None if raised is None else abs(_number(raised.get(_VAL)) or 0) > _FARTHEST
+    empty = None if filled is None else filled.find(_EFFECTS + "noFill") is not None
+    signs = [sign for sign in (narrow, far, empty) if sign is not None]
+    return any(signs) if signs else None
+
+
+def _is_alike(color: str, back: str) -> bool:
+    letters, behind = of_hexadecimal(color), of_hexadecimal(back)
+    return letters is not None and behind is not None and is_unseen(letters, behind)
 
 
 def _is_white(color: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from llm_audit.extract.package import Package
 
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
-_READ = (".xml", ".opf", ".xhtml", ".html", ".htm")
+_READ = (".xml", ".opf", ".xhtml", ".html", ".htm", ".css")
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -23,8 +24,15 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
         raise Refused("is protected against copying (DRM): it cannot be read")
     draft = Draft()
     for number, part in enumerate(_chapters(package), start=1):
-        add_page(package.bytes_of(part).decode("utf-8-sig", "replace"), draft, f"chapter {number}, ", whole=True)
+        page = package.bytes_of(part).decode("utf-8-sig", "replace")
+        add_page(page, draft, f"chapter {number}, ", whole=True, linked=partial(_sheet, package, part))
     yield draft.answer("holds no text")
+
+
+def _sheet(package: Package, part: str, address: str) -> str | None:
+    """The style sheet of a book that one of its pages refers to; None if it is not in the book."""
+    name = posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(address)))
+    return package.bytes_of(name).decode("utf-8-sig", "replace") if package.has(name) else None
 
 
 def _chapters(package: Package) -> Iterator[str]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
 from lxml import etree
 from lxml import html as lxml_html
 
+from llm_audit.extract.colors import BLACK, WHITE, Color, is_unseen, over
 from llm_audit.extract.draft import Draft, Refused
-from llm_audit.extract.html_style import Styles, background, hides, letters
+from llm_audit.extract.html_colors import LINK, background, letters
+from llm_audit.extract.html_style import Style, Styles, hides, is_tiny, resolved, size_of
 from llm_audit.extract.prose import looks_like_prose
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")  # of an encoding that the page is no longer in
 _SKIPPED = frozenset({
-    "script", "style", "template", "noscript", "svg", "head", "title", "object", "iframe", "canvas", "audio", "video",
-    "select", "datalist", "textarea", "button", "input", "progress", "meter", "map", "frameset", "applet", "embed",
-    "math",
+    "script", "style", "template", "noscript", "noframes", "svg", "head", "title", "object", "iframe", "canvas", "audio",
+    "video", "select", "datalist", "textarea", "button", "input", "progress", "meter", "map", "frameset", "applet", "embed",
+    "math", "rt", "rp",
 })  # fmt: skip
 _BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl",
@@ -44,6 +47,13 @@ _HEADS = frozenset({"title", "subtitle", "author", "date", "byline"})
 _NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡§]|[a-z])\]?\s*")
 _CELLS = frozenset({"td", "th"})
 _NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
+_NAMED_WHEN_SKIPPED = {
+    "math": "formula", "iframe": "embedded page", "object": "embedded object", "embed": "embedded object",
+    "textarea": "form field",
+}  # fmt: skip
+_WHERE_LETTERS = frozenset({"white letters", "letters in the colour of what is behind"})
+_TAKING_ROOM = _WHERE_LETTERS | {"transparent letters", "visibility:hidden"}
+_LEAST_GENERATED = 3  # words of a text from a style sheet; shorter ones are signs and labels
 LINE = "data-source-line"
 """Attribute with the line number of an element in the source that the page was made from, such as Markdown."""
 _DEEPEST = 2_000
@@ -56,14 +66,31 @@ _LEAST_HIDDEN = 8
 class _State(NamedTuple):
     """Properties of an element that its descendants inherit."""
 
-    hidden: str = ""
+    hidden: str = ""  # how, by what no descendant can undo
+    invisible: bool = False  # by `visibility`
     inline: bool = False  # what is hidden stands within a paragraph
     apart: str = ""
     edge: bool = False  # a menu or the like
     link: bool = False
     code: bool = False
-    white: bool = False
-    dark: bool = False
+    size: float = 16.0  # pixels
+    color: tuple[Color, float] | None = (BLACK, 1.0)  # of the letters, with its opacity; None: unknown
+    back: Color | None = WHITE
+    variables: Mapping[str, str] = MappingProxyType({})
+    reversed: bool = False  # shown from right to left, letter by letter
+
+    @property
+    def way(self) -> str:
+        """The way in which text is hidden here; "" if a reader sees it."""
+        if self.hidden:
+            return self.hidden
+        if self.invisible:
+            return "visibility:hidden"
+        if is_tiny(self.size):
+            return "tiny letters"
+        if self.color and self.back and is_unseen(over(*self.color, self.back), self.back):
+            return "white letters" if self.color[1] < 1 or self.back == WHITE else "letters in the colour of what is behind"
+        return ""
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -73,7 +100,14 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer("has no text that a reader sees beside menus: save what is to be judged as plain text")
 
 
-def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) -> None:
+def add_page(
+    page: str,
+    draft: Draft,
+    prefix: str = "",
+    *,
+    whole: bool = False,
+    linked: Callable[[str], str | None] = lambda address: None,
+) -> None:
     """Add what a reader sees of a page, or of a piece of one, block by block.
 
     Args:
@@ -81,6 +115,7 @@ def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) 
         draft: to add to.
         prefix: of the places, such as "chapter 3, ".
         whole: there is nothing around its text, such as menus.
+        linked: gives the text of a style sheet by its address, None if it is not at hand.
 
     Raises:
         Refused: it is nested too deeply.
@@ -92,7 +127,7 @@ def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) 
     root = lxml_html.document_fromstring(source.encode(), parser=parser)
     if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
         raise Refused(_TOO_DEEP)
-    _Walk(draft, prefix, Styles(root), whole).run(root)
+    _Walk(draft, prefix, Styles(root, linked), whole).run(root)
 
 
 class _Walk:
@@ -105,6 +140,9 @@ class _Walk:
         self._linked = 0
         self._number = 0
         self._hidden: list[tuple[str, str, bool]] = []
+        for generated in styles.generated:
+            if len(generated.split()) >= _LEAST_GENERATED:
+                draft.leave_out(generated, "text from a style sheet")
 
     def run(self, root: Any) -> None:
         """Visit every element in order.
@@ -112,7 +150,8 @@ class _Walk:
         Raises:
             Refused: it is nested too deeply.
         """
-        states = [_State()]
+        # Letters whose colour nobody names have one that a sheet elsewhere may set.
+        states = [_State(color=None if self._styles.elsewhere else (BLACK, 1.0))]
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
             if event in ("comment", "pi"):
@@ -120,13 +159,14 @@ class _Walk:
                 continue
             tag = element.tag if isinstance(element.tag, str) else ""
             if event == "start":
-                skipped = tag in _SKIPPED or _is_note_mark(element, tag)
+                skipped = (tag in _SKIPPED and not element.get("shadowrootmode")) or _is_note_mark(element, tag)
                 if tag in _BLOCKS or tag in _CELLS:
                     self._flush(states[-1])
                 if len(states) > _DEEPEST:
                     raise Refused(_TOO_DEEP)
                 states.append(states[-1] if skipped else self._state(element, tag, states[-1]))
                 if skipped:
+                    self._name(element, tag, states[-1])
                     walk.skip_subtree()
                     continue
                 if tag == "br":
@@ -146,39 +186,55 @@ class _Walk:
                 self._text(element.tail, states[-1])
         self._flush(states[-1])
 
+    def _name(self, element: Any, tag: str, state: _State) -> None:
+        """Note what a reader sees of an element that is not read."""
+        if state.way:
+            return
+        if kind := _NAMED_WHEN_SKIPPED.get(tag):
+            self._draft.leave_out(element.text or "" if tag == "textarea" else element.get("srcdoc") or "", kind)
+        elif tag == "svg" and (drawn := " ".join(text for node in element.iter("text") for text in node.itertext())).strip():
+            self._draft.leave_out(drawn, "text in a drawing")
+
     def _state(self, element: Any, tag: str, above: _State) -> _State:
         style = self._styles.of(element)
+        variables = above.variables
+        if custom := {name: value for name, value in style.items() if name.startswith("--")}:
+            variables = {**variables, **custom}
+        style = resolved(style, variables)
         names = f"{element.get('class') or ''} {element.get('id') or ''}"
-        hidden = above.hidden
-        inline = above.inline
-        if not hidden and (way := hides(style)):
-            hidden, inline = ("for ears" if _FOR_EARS.search(names) else way), tag not in _BLOCKS and tag not in _CELLS
-        white = letters(style)
-        dark = background(style)
-        edge = above.edge or (not self._whole and _is_edge(element, tag, names))
-        return _State(
+        hidden = above.hidden or hides(style)
+        if hidden and not above.hidden and _FOR_EARS.search(names):
+            hidden = "for ears"
+        visibility = style.get("visibility")
+        color = (LINK, 1.0) if tag == "a" and element.get("href") and above.color else above.color
+        state = _State(
             hidden,
-            inline,
+            above.invisible if visibility in (None, "inherit") else visibility in ("hidden", "collapse"),
+            above.inline,
             "reference" if _is_note(element) else "heading" if _is_head(element, tag) else _APART.get(tag, above.apart),
-            edge,
+            above.edge or (not self._whole and _is_edge(element, tag, names)),
             above.link or tag == "a",
             above.code or tag == "pre",
-            above.white if white is None else white,
-            above.dark if dark is None else dark or above.dark,
+            size_of(style, above.size),
+            letters(style, color),
+            background(style, above.back),
+            variables,
+            _is_reversed(element, tag, style, above),
         )
+        if state.way == above.way:
+            return state
+        return state._replace(inline=state.way in _WHERE_LETTERS or (tag not in _BLOCKS and tag not in _CELLS))
 
     def _text(self, text: str | None, state: _State) -> None:
         if not text:
             return
-        hidden, inline = state.hidden, state.inline
-        if not hidden and state.white and not state.dark:
-            hidden, inline = "white letters", True
-        if hidden:
-            self._hidden.append((hidden, text, inline))
-            if inline:
-                self._pieces.append(" " if hidden in ("white letters", "transparent letters", "visibility:hidden") else "")
+        if way := state.way:
+            self._hidden.append((way, text, state.inline))
+            if state.inline:
+                self._pieces.append(" " if way in _TAKING_ROOM else "")
             return
-        self._pieces.append(text if state.code else re.sub(r"\s+", " ", text))
+        shown = text if state.code else re.sub(r"\s+", " ", text)
+        self._pieces.append(f"\u202e{shown}\u202c" if state.reversed and shown.strip() else shown)
         if state.link:
             self._linked += sum(map(len, text.split()))
 
@@ -222,6 +278,13 @@ class _Walk:
             else:
                 self._draft.hide(text, way)
         self._hidden = []
+
+
+def _is_reversed(element: Any, tag: str, style: Style, above: _State) -> bool:
+    """Whether the letters of an element are shown from right to left, whatever they are."""
+    override = tag == "bdo" or "override" in style.get("unicode-bidi", "")
+    direction = style.get("direction") or (element.get("dir") or "").lower()
+    return direction == "rtl" if override else above.reversed
 
 
 def _is_note(element: Any) -> bool:

@@ -15,8 +15,10 @@ from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.pdf_look import texts_of
 
 _REPEATED_FROM = 3  # pages
+_LEAST_HIDDEN = 8  # words
 _UNSEEN = 0b100010  # flags of a note: hidden, or not shown on the screen
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad]\Z")
+_DROPPED = re.compile(r"[B-HJ-Z]")  # a large first letter beside its paragraph; "A" and "I" may be words
 
 _Page = list[tuple[int, str]]  # number and text of each line
 
@@ -36,13 +38,14 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     hyphenated = 0
     for (page, number, line), following in _with_next(_lines(pages, repeated)):
         for way, text in hidden.pop(page, ()):
-            draft.hide(text, way)
+            _hide(draft, text, way)
         broken = bool(_HYPHENATED.search(line)) and following[:1].islower()
         hyphenated += broken
+        dropped = bool(_DROPPED.fullmatch(line)) and following[:1].islower()
         place = f"page {page}, line {number}" if number else f"page {page}, form field"
-        draft.add(line[:-1] if broken else line, place, end="" if broken else "\n")
+        draft.add(line[:-1] if broken else line, place, end="" if broken or dropped else "\n")
     for way, text in (pair for rest in hidden.values() for pair in rest):
-        draft.hide(text, way)
+        _hide(draft, text, way)
     if repeated:
         draft.notes.append("Left out: headers, footers and page numbers, which repeat from page to page.")
     if hyphenated:
@@ -54,6 +57,16 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
         "has no page that can be read" if failed else "has no text, only images or empty pages: recognise its text (OCR) first"
     )
     yield draft.answer(why)
+
+
+def _hide(draft: Draft, text: str, way: str) -> None:
+    """Record hidden text; what is clipped away in short lines are labels for screen readers, as browsers print them."""
+    lines = text.splitlines()
+    if way == "clipped away":
+        labels = [line for line in lines if len(line.split()) < _LEAST_HIDDEN]
+        draft.left_out["hidden label"] += sum(bool(label.strip()) for label in labels)
+        lines = [line for line in lines if line not in labels]
+    draft.hide("\n".join(lines), way)
 
 
 def _unlock(reader: pypdf.PdfReader) -> None:

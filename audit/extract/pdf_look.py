@@ -1,48 +1,59 @@
-"""Which text of a PDF page is visible: white letters on white paper, tiny ones and those off the page are hidden.
+"""Which text of a PDF page is visible, by the operators of its content (ISO 32000, 8.4 and 9.4).
 
-Follows the operators of the page's own content (ISO 32000, 8.4 and 9.4); drawings that the page shows (form XObjects) are
-taken to be seen. What is drawn over a text later is not looked for.
+Hidden are letters in the colour of what is behind them, transparent and tiny ones, those that are clipped away, covered by a
+rectangle drawn later, off the page, or on a layer that is not shown. Drawings that the page shows (form XObjects) are hidden
+if all their letters are.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pypdf import PageObject
 from pypdf.generic import ContentStream, NameObject, NullObject
 
+from llm_audit.extract.colors import WHITE, Color, is_unseen, over
+from llm_audit.extract.pdf_graphics import (
+    ONE,
+    Box,
+    Graphics,
+    Matrix,
+    around,
+    at,
+    changed,
+    corners,
+    entry,
+    matrix_of,
+    number,
+    raw_entry,
+    times,
+    with_state,
+)
+
 _SHOWN = frozenset({b"Tj", b"TJ", b"'", b'"'})
 _PAINTED = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*"})
 _PATH = frozenset({b"m", b"l", b"c", b"v", b"y", b"re"})
 _ENDED = frozenset({b"n", b"S", b"s", *_PAINTED})
 _TINIEST = 1.5  # points
-_BRIGHT = 0.93  # of each colour, from 0 to 1
-_INVISIBLE = 3  # text rendering mode; of scanned pages whose letters were recognised, it is the only text
+_NARROWEST = 5  # percent of the width of letters
+_INVISIBLE = (3, 7)  # text rendering modes; of scanned pages whose letters were recognised, it is the only text
+_FILLING = (0, 4)  # text rendering modes without outlines
+_CLEAREST = 0.05  # opacity
+_AGAIN = "again"  # drawn twice at the same place, to look bold or to have a rim
+_DEEPEST_FORM, _MOST_FORMS = 6, 200  # a page; others are taken to be seen
 _SCAN = 0.5  # of the page that a picture covers
 
-_Matrix = tuple[float, float, float, float, float, float]
-_ONE: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
+class _Shown(NamedTuple):
+    """A text as it was drawn: its number among the operations, where it begins, and about where it ends at the most."""
 
-class _Graphics(NamedTuple):
-    """The part of the graphics state that decides whether text is visible."""
-
-    ctm: _Matrix = _ONE
-    bright: bool = False
-    mode: int = 0
-    size: float = 1.0
-    leading: float = 0.0
-
-
-class _Box(NamedTuple):
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    def holds(self, x: float, y: float) -> bool:
-        return self.left - 1 <= x <= self.right + 1 and self.bottom - 1 <= y <= self.top + 1
+    number: int
+    x: float
+    y: float
+    end_x: float
+    end_y: float
 
 
 def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
@@ -56,9 +67,9 @@ def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
     if not any(ways):
         return page.extract_text(), []
     hidden = []
-    for way in dict.fromkeys(filter(None, ways)):
+    for way in dict.fromkeys(way for way in ways if way and way != _AGAIN):
         pairs = zip(operations, ways, strict=True)
-        drawn = [operation for operation, other in pairs if other == way or operation[1] not in _SHOWN]
+        drawn = [operation for operation, other in pairs if other == way or operation[1] not in (*_SHOWN, b"Do")]
         hidden.append((way, _extracted(page, drawn)))
     seen = [operation for operation, way in zip(operations, ways, strict=True) if not way]
     return _extracted(page, seen), hidden
@@ -81,18 +92,29 @@ class _Page:
 
     def __init__(self, page: PageObject) -> None:
         box = page.cropbox
-        self._box = _Box(*(float(side) for side in (box.left, box.bottom, box.right, box.top)))
-        self._images = _images(page)
-        self._painted: list[_Box] = []
+        self._pdf = page.pdf
+        self._box = Box(*(float(side) for side in (box.left, box.bottom, box.right, box.top)))
+        self._resources = entry(page, "/Resources")
+        self._images = _images(self._resources)
+        self._painted: list[tuple[Box, Color | None]] = []
+        self._forms = 0
         self._scanned = False
+        self._unshown = _unshown_layers(page.pdf)
 
     def ways(self, operations: Sequence[Any]) -> list[str]:
-        """For each operation how its text is hidden ("white"); "" if it draws no text, or visible text."""
+        """For each operation how its text is hidden ("white letters"); "" if it draws no text, or visible text."""
         self._scanned = self._is_scanned(operations)
-        now, kept = _Graphics(), list[_Graphics]()
-        text, line = _ONE, _ONE
-        path: list[tuple[float, float]] = []
-        ways = []
+        return self._followed(operations, self._resources, Graphics(), 0)
+
+    def _followed(self, operations: Sequence[Any], resources: Any, now: Graphics, depth: int) -> list[str]:
+        kept, layers = list[Graphics](), list[bool]()
+        text, line, moved = ONE, ONE, True
+        path: list[list[tuple[float, float]]] = []
+        clips = False
+        shown: list[_Shown] = []
+        drawn: dict[str, list[_Shown]] = {}
+        beneath: dict[tuple[int, int], int] = {}  # where a hidden text begins -> its number
+        ways: list[str] = []
         for operands, operator in operations:
             way = ""
             if operator == b"q":
@@ -100,116 +122,196 @@ class _Page:
             elif operator == b"Q":
                 now = kept.pop() if kept else now
             elif operator == b"BT":
-                text = line = _ONE
+                text = line = ONE
+                moved = True
             elif operator == b"Tm":
-                text = line = _matrix(operands)
+                text = line = matrix_of(operands)
+                moved = True
             elif operator in (b"Td", b"TD", b"T*", b"'", b'"'):
-                x, y = (_number(operands[0]), _number(operands[1])) if operator in (b"Td", b"TD") else (0.0, -now.leading)
+                x, y = (number(operands[0]), number(operands[1])) if operator in (b"Td", b"TD") else (0.0, -now.leading)
                 now = now._replace(leading=-y) if operator == b"TD" else now
-                text = line = _times((1.0, 0.0, 0.0, 1.0, x, y), line)
+                text = line = times((1.0, 0.0, 0.0, 1.0, x, y), line)
+                moved = True
             elif operator in _PATH:
-                path += _corners(operator, operands, now.ctm)
+                path = _lengthened(path, operator, corners(operator, operands, now.ctm))
+            elif operator in (b"W", b"W*"):
+                clips = True
             elif operator in _ENDED:
-                if operator in _PAINTED and path and not now.bright:
-                    self._painted.append(_around(path))
-                path = []
-            elif operator == b"Do" and operands and str(operands[0]) in self._images:
-                self._painted.append(_around([_at(now.ctm, x, y) for x, y in ((0, 0), (1, 1), (0, 1), (1, 0))]))
+                if operator in _PAINTED and path:
+                    self._paint(path, operator, now, ways, shown)
+                if clips and path:
+                    now = now._replace(clip=around([point for piece in path for point in piece]).within(now.clip))
+                path, clips = [], False
+            elif operator == b"Do" and operands:
+                way = self._placed(str(operands[0]), resources, now, depth)
+            elif operator in (b"BDC", b"BMC"):
+                layers.append(operator == b"BDC" and self._is_unshown(operands, resources))
+            elif operator == b"EMC":
+                layers[-1:] = []
+            elif operator == b"gs" and operands:
+                now = with_state(now, entry(entry(resources, "/ExtGState"), str(operands[0])))
             else:
-                now = _changed(now, operator, operands)
+                now = changed(now, operator, operands)
             if operator in _SHOWN:
-                way = self._way(now, _times(text, now.ctm))
+                where = times((1.0, 0.0, 0.0, 1.0, 0.0, now.rise), times(text, now.ctm))
+                place = _Shown(len(ways), where[4], where[5], *_end(now, where, _letters(operands)))
+                way = "on a layer that is not shown" if any(layers) else self._way(now, where, place)
+                if way and moved:
+                    beneath[round(place.x), round(place.y)] = len(ways)
+                elif moved:
+                    if (number_beneath := beneath.pop((round(place.x), round(place.y)), None)) is not None:
+                        ways[number_beneath] = _AGAIN  # in another font, as browsers print a rim
+                    way = _AGAIN if _is_repeated(drawn, str(operands), place, _height(now, where)) else ""
+                if not way:
+                    shown.append(place)
+                moved = False
             ways.append(way)
         return ways
 
-    def _way(self, now: _Graphics, where: _Matrix) -> str:
-        x, y = where[4], where[5]
-        if now.mode == _INVISIBLE:
+    def _placed(self, name: str, resources: Any, now: Graphics, depth: int) -> str:
+        """Follow a picture or a drawing that is placed on the page: the way in which all its text is hidden, if it is."""
+        placed = entry(entry(resources, "/XObject"), name)
+        kind = entry(placed, "/Subtype")
+        if kind == "/Image":
+            self._painted.append((around([at(now.ctm, x, y) for x, y in ((0, 0), (1, 1), (0, 1), (1, 0))]), None))
+        self._forms += kind == "/Form"
+        if kind != "/Form" or depth >= _DEEPEST_FORM or self._forms > _MOST_FORMS:
+            return ""
+        placed_by = entry(placed, "/Matrix")
+        ctm = times(matrix_of(placed_by), now.ctm) if placed_by else now.ctm
+        left, bottom, right, top = map(number, entry(placed, "/BBox") or (0, 0, 0, 0))
+        corners = [at(ctm, x, y) for x, y in ((left, bottom), (right, top), (left, top), (right, bottom))]
+        inside = now._replace(ctm=ctm, clip=around(corners).within(now.clip))
+        operations = list(ContentStream(placed, self._pdf, "bytes").operations)
+        ways = self._followed(operations, entry(placed, "/Resources") or resources, inside, depth + 1)
+        texts = [
+            way
+            for (_, operator), way in zip(operations, ways, strict=True)
+            if operator in _SHOWN or (operator == b"Do" and way)
+        ]
+        if texts and self._is_unshown(["/OC", placed], resources):
+            return "on a layer that is not shown"
+        return texts[0] if texts and all(way and way != _AGAIN for way in texts) else ""
+
+    def _is_unshown(self, operands: Sequence[Any], resources: Any) -> bool:
+        if len(operands) < 2 or str(operands[0]) != "/OC":
+            return False
+        named = isinstance(operands[1], str)
+        group = (raw_entry(entry(resources, "/Properties"), operands[1])) if named else raw_entry(operands[1], "/OC")
+        return getattr(group, "idnum", None) in self._unshown
+
+    def _paint(
+        self, path: list[list[tuple[float, float]]], operator: bytes, now: Graphics, ways: list[str], shown: list[_Shown]
+    ) -> None:
+        """Note what a path paints, and which texts it covers; what is no plain rectangle may have holes."""
+        plain = not now.mixed and all(map(_is_rectangle, path)) and (len(path) == 1 or not operator.endswith(b"*"))
+        boxes = [around(piece) for piece in path] if plain else [around([point for piece in path for point in piece])]
+        for box in boxes:
+            box = box.within(now.clip)
+            color = now.color if plain else None
+            if color is not None and now.alpha < 1:
+                below = self._behind((box.left + box.right) / 2, (box.bottom + box.top) / 2)
+                color = None if below is None else over(color, now.alpha, below)
+            self._painted.append((box, color))
+            for text in shown if plain and now.alpha == 1 and not self._scanned else ():
+                if box.holds(text.x, text.y) and box.holds((text.x + text.end_x) / 2, (text.y + text.end_y) / 2):
+                    ways[text.number] = "covered by what is drawn over it"
+
+    def _behind(self, x: float, y: float) -> Color | None:
+        """The colour that was painted last at a point; None: unknown."""
+        return next((color for box, color in reversed(self._painted) if box.holds(x, y)), WHITE)
+
+    def _way(self, now: Graphics, where: Matrix, place: _Shown) -> str:
+        x, y = place.x, place.y
+        height = _height(now, where)
+        if now.mode in _INVISIBLE:
             return "" if self._scanned else "invisible letters"
-        if abs(now.size) * (where[2] ** 2 + where[3] ** 2) ** 0.5 < _TINIEST:
+        if height < _TINIEST or now.width < _NARROWEST:
             return "tiny letters"
         if not (self._box.left - 50 <= x <= self._box.right and self._box.bottom - 20 <= y <= self._box.top):
             return "off the page"
-        if now.bright and now.mode in (0, 4) and not any(box.holds(x, y) for box in self._painted):
-            return "white letters"
+        if now.clip is not None and _is_clipped(now.clip, place, height):
+            return "clipped away"
+        if now.mode in _FILLING and not now.mixed:
+            if now.alpha < _CLEAREST:
+                return "transparent letters"
+            back = self._behind(x, y + height / 4)
+            if now.color is not None and back is not None and is_unseen(over(now.color, now.alpha, back), back):
+                return "white letters" if is_unseen(back, WHITE) else "letters in the colour of what is behind"
         return ""
 
     def _is_scanned(self, operations: Sequence[Any]) -> bool:
         """Whether pictures cover most of the page."""
-        ctm, kept, covered = _ONE, list[_Matrix](), 0.0
+        ctm, kept, covered = ONE, list[Matrix](), 0.0
         for operands, operator in operations:
             if operator == b"q":
                 kept.append(ctm)
             elif operator == b"Q":
                 ctm = kept.pop() if kept else ctm
             elif operator == b"cm":
-                ctm = _times(_matrix(operands), ctm)
+                ctm = times(matrix_of(operands), ctm)
             elif operator == b"Do" and operands and str(operands[0]) in self._images:
                 covered += abs(ctm[0] * ctm[3] - ctm[1] * ctm[2])
         return covered > _SCAN * (self._box.right - self._box.left) * (self._box.top - self._box.bottom)
 
 
-def _images(page: PageObject) -> frozenset[str]:
-    resources: Any = page.get("/Resources")
-    objects = None if resources is None else resources.get_object().get("/XObject")
-    if objects is None:
-        return frozenset()
-    objects = objects.get_object()
-    return frozenset(name for name in objects if objects[name].get_object().get("/Subtype") == "/Image")
+def _unshown_layers(pdf: Any) -> frozenset[int]:
+    """The numbers of the layers (optional content groups) that are switched off when the document is opened."""
+    properties = entry(pdf.root_object if pdf is not None else None, "/OCProperties")
+    default = entry(properties, "/D")
+    off = {reference.idnum for reference in entry(default, "/OFF") or () if hasattr(reference, "idnum")}
+    if entry(default, "/BaseState") == "/OFF":
+        on = {reference.idnum for reference in entry(default, "/ON") or () if hasattr(reference, "idnum")}
+        off |= {reference.idnum for reference in entry(properties, "/OCGs") or () if hasattr(reference, "idnum")} - on
+    return frozenset(off)
 
 
-def _changed(now: _Graphics, operator: bytes, operands: Sequence[Any]) -> _Graphics:
-    match operator:
-        case b"cm":
-            return now._replace(ctm=_times(_matrix(operands), now.ctm))
-        case b"g" | b"rg":
-            return now._replace(bright=min(map(_number, operands), default=0.0) > _BRIGHT)
-        case b"k":
-            return now._replace(bright=max(map(_number, operands), default=1.0) < 1 - _BRIGHT)
-        case b"sc" | b"scn":
-            values = [_number(operand) for operand in operands if isinstance(operand, int | float)]
-            inks = len(values) == 4  # four are inks, one or three are lights; a pattern has a name and is no white
-            bright = len(values) == len(operands) and bool(values)
-            return now._replace(bright=bright and (max(values) < 1 - _BRIGHT if inks else min(values) > _BRIGHT))
-        case b"cs":
-            return now._replace(bright=False)
-        case b"Tr":
-            return now._replace(mode=int(_number(operands[0])))
-        case b"Tf":
-            return now._replace(size=_number(operands[1]))
-        case b"TL":
-            return now._replace(leading=_number(operands[0]))
-    return now
+def _images(resources: Any) -> frozenset[str]:
+    objects = entry(resources, "/XObject")
+    return frozenset(name for name in objects or () if entry(entry(objects, name), "/Subtype") == "/Image")
 
 
-def _corners(operator: bytes, operands: Sequence[Any], ctm: _Matrix) -> list[tuple[float, float]]:
-    numbers = [_number(operand) for operand in operands]
-    if operator == b"re" and len(numbers) == 4:
-        x, y, width, height = numbers
-        return [_at(ctm, x, y), _at(ctm, x + width, y + height), _at(ctm, x, y + height), _at(ctm, x + width, y)]
-    return [_at(ctm, x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=False)]
+def _letters(operands: Sequence[Any]) -> int:
+    """About how many letters a text has, at most."""
+    pieces = operands[-1] if operands else ()
+    return sum(len(piece) for piece in (pieces if isinstance(pieces, list) else [pieces]) if isinstance(piece, str | bytes))
 
 
-def _around(points: Sequence[tuple[float, float]]) -> _Box:
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    return _Box(min(xs), min(ys), max(xs), max(ys))
+def _height(now: Graphics, where: Matrix) -> float:
+    return abs(now.size) * math.hypot(where[2], where[3])
 
 
-def _matrix(operands: Sequence[Any]) -> _Matrix:
-    a, b, c, d, e, f = map(_number, operands)
-    return (a, b, c, d, e, f)
+def _end(now: Graphics, where: Matrix, letters: int) -> tuple[float, float]:
+    """About where so many letters end, each taken to be as wide as high: more than they are."""
+    return where[4] + letters * now.size * where[0], where[5] + letters * now.size * where[1]
 
 
-def _times(first: _Matrix, second: _Matrix) -> _Matrix:
-    a, b, c, d, e, f = first
-    g, h, i, j, k, m = second
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
+def _is_clipped(clip: Box, place: _Shown, height: float) -> bool:
+    """Whether nothing of a text is left within a clipping path."""
+    box = around([(place.x, place.y), (place.end_x, place.end_y)])
+    left = Box(box.left - height, box.bottom - height, box.right + height, box.top + height).within(clip)
+    return left.right - left.left < 1 or left.top - left.bottom < 1
 
 
-def _at(matrix: _Matrix, x: float, y: float) -> tuple[float, float]:
-    a, b, c, d, e, f = matrix
-    return a * x + c * y + e, b * x + d * y + f
+def _is_repeated(drawn: dict[str, list[_Shown]], text: str, place: _Shown, height: float) -> bool:
+    """Whether the same text was drawn at nearly the same place before; remembers it."""
+    places = drawn.setdefault(f"{text} {place.y:.0f}", [])
+    near = height / 8
+    repeated = any(abs(other.x - place.x) <= near and abs(other.y - place.y) <= near for other in places)
+    places.append(place)
+    return repeated
 
 
-def _number(operand: Any) -> float:
-    return float(operand)
+def _lengthened(
+    path: list[list[tuple[float, float]]], operator: bytes, points: list[tuple[float, float]]
+) -> list[list[tuple[float, float]]]:
+    if operator in (b"m", b"re") or not path:
+        return [*path, points]
+    path[-1] += points
+    return path
+
+
+def _is_rectangle(points: Sequence[tuple[float, float]]) -> bool:
+    """Whether the corners of a path are those of an upright rectangle."""
+    xs, ys = {round(x, 2) for x, _ in points}, {round(y, 2) for _, y in points}
+    return 4 <= len(points) <= 5 and len(xs) == len(ys) == 2 and len({(round(x, 2), round(y, 2)) for x, y in points}) == 4

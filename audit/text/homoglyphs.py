@@ -5,6 +5,8 @@ Based on Unicode's confusables (through the package confusable_homoglyphs).
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
@@ -20,6 +22,8 @@ _OTHER = regex.compile(
     regex.V1,
 )
 
+_SMALL_CAPITAL = re.compile("LATIN LETTER SMALL CAPITAL ([A-Z])")
+
 # One small Greek letter, not the omicron, before or after Latin ones: a symbol and not an imitation.
 _SYMBOL_AT_EDGE = regex.compile(r"[α-ξπ-ω]\p{Latin}++|\p{Latin}++[α-ξπ-ω]")
 
@@ -33,10 +37,17 @@ def _imitated() -> dict[str, str]:
     for letter, others in confusables_data.items():
         if _OTHER.fullmatch(letter):
             for twin in (other["c"] for other in others):
+                if len(twin) == 1 and not twin.isascii() and (small := _SMALL_CAPITAL.fullmatch(unicodedata.name(twin, ""))):
+                    twin = small[1].lower()
                 if len(twin) == 1 and twin.isascii() and twin.isalpha():
                     # Unicode files every capital I under the small l that it resembles.
                     table[letter] = "I" if twin == "l" and letter.isupper() else twin
     return table
+
+
+def _drawn(word: str, place: int, letter: str) -> str:
+    """The letter that a reader takes a look-alike for: a capital after a small letter is drawn for a small one."""
+    return letter.lower() if place and word[place - 1].islower() and letter.isupper() else letter
 
 
 def is_of_another_alphabet(character: str) -> bool:
@@ -75,7 +86,7 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
             continue
         if not latin and (_GREEK.search(word) or not between):
             continue
-        twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
+        twins = [(match.start() + index, _drawn(word, index, table[word[index]])) for index in others if word[index] in table]
         if latin >= len(others) or len(twins) == len(others):
             yield from twins
 

@@ -37,6 +37,13 @@ _LETTER_SHARE = 0.6
 # Longer than any word and shorter than the lines of base64. In 1 of those texts do they make up half.
 _LONG = regex.compile(r"[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]{61,}+")
 
+# Signs between two letters that no alphabet has there: phonetic and turned letters, symbols, hyphenation points, what is no
+# character. A reader guesses a word that has one; how a model reads it, nobody has measured.
+_SIGN_WITHIN = regex.compile(
+    r"(?<=[A-Za-z])[\u0250-\u02af\u1d00-\u1dbf\u00b7\u2027\u058a\u1806\u2044\u0640\p{So}\p{Co}\p{Cn}\p{Cc}\ufff9-\ufffc](?=[A-Za-z])"
+)
+_MOST_SIGNS = 0.1  # of them for each word
+
 # Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
 # pages of mark-up, LaTeX, and a story told in JavaScript.
 _CODE_SIGNS = "=_{}[]<>"
@@ -70,6 +77,11 @@ def why_not_prose(text: str) -> str | None:
     unbroken = sum(len(run) for run in _LONG.findall(text))
     if unbroken > 0.5 * characters:
         return f"{unbroken / characters:.0%} of the text has no spaces in it: this looks like encoded data, not like prose."
+    odd = len(_SIGN_WITHIN.findall(text)) / (text.count(" ") + 1)
+    if odd > _MOST_SIGNS:
+        return (
+            f"There are {odd:.0%} as many signs within words that no alphabet has there as words: what is meant is not known."
+        )
     signs = sum(map(text.count, _CODE_SIGNS)) / characters
     if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
         return "This looks like program code or mark-up, not like prose."

@@ -13,7 +13,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import deque
 from functools import cache, lru_cache
-from itertools import product
+from itertools import islice, product
 from typing import Literal, NamedTuple
 
 import regex
@@ -40,14 +40,33 @@ class Imitation(NamedTuple):
     kind: Kind
 
 
-# A word as typed, with what may stand for letters in it.
-_WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}|@$\u24b6-\u24e9]++")
-_PHONETIC = regex.compile(r"[ˈˌːˑʰʲʷ]|^[/\[].*[/\]]$")
-_ALL_MARKS = regex.compile(r"\p{Mn}++")
-_ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
-_ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
-_CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I")  # no spelling has it: "alI" is not the name Ali
+# A word as typed, with what may stand for letters in it: numerals, letters in circles and the like, signs drawn like letters.
+_SIGNS = (
+    r"\p{Nl}\u249c-\u24e9\U0001f110-\U0001f189\U0001f1e6-\U0001f1ff"
+    r"\u212e\u2373\u2374\u237a\u23fd\uffe8\u2223\u222a\u2228\u00d7\u166e"
+)
+_WORD = regex.compile(rf"(?:[\p{{L}}\p{{M}}\p{{Nd}}|@${_SIGNS}]|(?<=[a-z])[!+](?=[a-z]))++")
+_COMPANY = regex.compile(r"[\p{Nl}\U0001f1e6-\U0001f1ff]")  # read as letters only beside letters: Roman numbers, flags
+_PHONETIC = regex.compile(r"[ˈˌːˑ]|^[/\[].*[/\]]$")
+_PHONETIC_LETTER = regex.compile(r"[ʰʲʷ]")
+_ALL_MARKS = regex.compile(r"[\p{Mn}\p{Me}]++")
+_ASCII_SUSPECT = regex.compile(
+    r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][0-9|@$]+(?:[a-z]|(?![\w@$|]))|(?<![\w@$|])[0-9@$|]{1,2}[a-z]|[a-z][!+][a-z]|rn|vv|cl"
+)
+_ASCII_WORD = regex.compile(
+    r"(?!.*[0-9]{3})(?:[A-Za-z][a-z]*+(?:[I0-9|@$!+]++[a-z]*+)*+|[0-9|@$I]{1,2}+[a-z]++(?:[I0-9|@$!+]++[a-z]*+)*+)"
+)
+_MEASURE = regex.compile(  # "a11y", "i18n"; "4th", "1990s", "80s", "5am", "10km"
+    r"[A-Za-z][0-9]{2,}[a-z]{1,2}"
+    r"|[1-9][0-9]*(?:st|nd|rd|th|s|am|pm|[kmgt]?[bgmlwv]|km|kg|cm|mm|px|hz|ms|lbs?|oz|ft|in|bn|h|hrs?|min|mins?|yrs?|yo|d|k|x)"
+)
+_CAMEL = regex.compile(r"(?<=[a-z])(?=[A-HJ-Z][a-zI0-9])")  # "AlexNet" is two words
+_CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I|(?<=^[A-Z])I(?=[a-z])")  # no spelling has it: "alI" is not Ali, "AIl" not ail
 _WITHIN = regex.compile(r"(?<=[a-z])[I0](?=[a-z]|$)|(?<=[A-Z])[I0](?=[a-z]{2})|^0(?=[a-z]{3})|rn")
+_SIGN_NAME = regex.compile(
+    r"(?:NEGATIVE |CROSSED )*(?:CIRCLED|SQUARED|PARENTHESIZED)(?: ITALIC)? LATIN (?:SMALL|CAPITAL) LETTER ([A-Z])"
+    r"|REGIONAL INDICATOR SYMBOL LETTER ([A-Z])"
+)
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
@@ -69,8 +88,16 @@ _OTHERS = {
     "ɯ": "w",
     "ꝛ": "r",
     "ƿ": "p",
+    "ס": "o",
+    "ן": "l",
+    "ו": "l",
+    "ا": "l",
+    "ه": "o",
 }
-_DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s"}
+_DIGITS = {
+    "I": "l", "0": "o", "1": "li", "|": "li", "2": "z", "3": "e", "4": "a", "5": "s", "6": "bg", "7": "t", "8": "b", "9": "g",
+    "@": "a", "$": "s", "!": "il", "+": "t",
+}  # fmt: skip
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
 _APOSTROPHES = "'\u2019"
 _SHORTENED = {  # behind an apostrophe, as in "I'rn"
@@ -78,14 +105,35 @@ _SHORTENED = {  # behind an apostrophe, as in "I'rn"
 }  # fmt: skip
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
+_MOST_READINGS = 64  # of the digits in one word, each as one of two letters
+_LEAST_PLAINEST_LETTERS = 3  # "à", "où" and the like are foreign words
+_FORMULA = regex.compile("[1-9][a-z]")  # "4n" does not count as a word with a plain look-alike
+_LEAST_LATIN = 3  # Latin letters beside those of other alphabets, which may be words or symbols of their own, as in "\u03bcm"
 _LEAST_UNKNOWN = 4  # letters of an unlisted word that is read by the look-alikes found in others, so not "x0y"
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
 """Fewest words with foreign accents, and their least share; fewer are taken for loanwords, names and quotations."""
 
+LEAST_PLAINEST, PLAINEST_SHARE = 3, 0.01
+"""Fewest words such as "and" and "with" that have accents, which no loanword does, and their least share."""
+
 LEAST_ASCII, ASCII_SHARE = 3, 0.005
 """Fewest words with plain look-alikes, and their least share; fewer are taken for slips and codes."""
 
+_PLAINEST = _FUNCTION_WORDS | {
+    "there",
+    "would",
+    "about",
+    "other",
+    "into",
+    "than",
+    "then",
+    "them",
+    "when",
+    "what",
+    "your",
+    "more",
+}
 LEAST_SURE = 3
 """Number of listed words with letters that English does not use from which unlisted words count as well."""
 
@@ -103,20 +151,24 @@ def imitations(text: str) -> list[Imitation]:
         words += 1
         word = match[0]
         if word.isascii():
-            if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
+            for start, part in _camel_parts(word) if len(word) > 1 and _ASCII_SUSPECT.search(word) else ():
                 shortened = _SHORTENED.get(word) if _is_contracted(text, match.start()) else None
-                known, edits = (True, shortened) if shortened else _imitations_in_ascii(word)
-                pieces = [Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in edits]
+                known, edits = (True, shortened) if shortened else _imitations_in_ascii(part)
+                begin = match.start() + start
+                pieces = [Imitation(begin + i, begin + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
         elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
             known, pieces = _imitations_in_other(word, match.start())
-            (sure if known else unsure).append(pieces)
+            if pieces and (known or not _PHONETIC_LETTER.search(word)):
+                (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
     if not sure or not _is_english(text, [*sure, *unsure]):
         return []
     many = {
         "letter": True,
-        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * words),
+        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * words)
+        or len(_plainest(text, sure)) >= max(LEAST_PLAINEST, PLAINEST_SHARE * words)
+        or _count(text, sure, "letter") >= LEAST_SURE,
         "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * words),
     }
     # Where so many known words were tampered with, names and rare words were too; so were those with the same signs.
@@ -138,7 +190,30 @@ def imitations(text: str) -> list[Imitation]:
 
 def _count(text: str, words: list[list[Imitation]], kind: Kind) -> int:
     """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
-    return len({_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)})
+    spelled = {_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)}
+    return sum(not _FORMULA.fullmatch(word) for word in spelled)
+
+
+def _plainest(text: str, words: list[list[Imitation]]) -> set[str]:
+    """The distinct plainest words of English that are spelled with accents, as spelled."""
+    plainest = set[str]()
+    for pieces in words:
+        if any(piece.kind == "accent" for piece in pieces):
+            spelled = _around(text, pieces[0].start)
+            plain = "".join(_plain(letter)[0] or "" if not letter.isascii() else letter for letter in spelled)
+            if len(plain) >= _LEAST_PLAINEST_LETTERS and plain.lower() in _PLAINEST:
+                plainest.add(spelled.lower())
+    return plainest
+
+
+def _camel_parts(word: str) -> list[tuple[int, str]]:
+    """The parts of a word at its capitals with their places; none if it has other signs than look-alikes of letters."""
+    parts, start = [], 0
+    for part in _CAMEL.split(word):
+        if _ASCII_WORD.fullmatch(part) and not _MEASURE.fullmatch(part):
+            parts.append((start, part))
+        start += len(part)
+    return parts
 
 
 def _is_contracted(text: str, start: int) -> bool:
@@ -172,19 +247,39 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
 def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
     """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it."""
     pieces: list[Imitation] = []
-    seen = ""
+    seen: list[str] = []  # for each character
     for position, character in enumerate(word):
         if character.isascii():
-            seen += character
+            seen.append(character)
             continue
         plain, kind = _plain(character)
         if plain is None:
             return False, []
+        if plain.isupper() and position and (word[position - 1].islower() or word[position + 1 : position + 2].islower()):
+            plain = plain.lower()  # a capital among small letters is drawn for a small one
         pieces.append(Imitation(start + position, start + position + 1, plain, kind))
-        seen += plain
-    if not (pieces and seen.isascii() and seen.isalpha()) or _is_known(word):
+        seen.append(plain)
+    others = any(map(is_of_another_alphabet, word))
+    if not pieces or _is_known(word) or (others and sum(map(str.isascii, word)) < _LEAST_LATIN):
         return False, []
-    return len(seen) > 1 and _is_known(seen), pieces
+    whole = "".join(seen)
+    if whole and not whole.isalpha():
+        whole, more = _with_ascii(seen, start)
+        pieces = sorted([*pieces, *more])
+    if not (whole.isascii() and whole.isalpha()):
+        return False, []
+    alone = bool(_COMPANY.search(word)) and not regex.search("[A-Za-z]", word)
+    return len(whole) > 1 and not alone and _is_known(whole), [] if alone and len(whole) < _LEAST_UNKNOWN else pieces
+
+
+def _with_ascii(seen: list[str], start: int) -> tuple[str, list[Imitation]]:
+    """The word that is seen where plain signs stand for letters beside the others, and these signs."""
+    places = [place for place, letters in enumerate(seen) for _ in letters]
+    known, edits = _imitations_in_ascii("".join(seen))
+    if not known or not edits:
+        return "", []
+    more = [Imitation(start + places[i], start + places[j - 1] + 1, letter, "letter") for i, j, letter in edits if j - i == 1]
+    return _applied("".join(seen), edits), more
 
 
 @cache
@@ -192,14 +287,14 @@ def _plain(character: str) -> tuple[str | None, Kind]:
     """The ASCII letter that a character looks like, "" for a combining mark; None if it looks like none."""
     if _ALL_MARKS.fullmatch(character):
         return "", "letter"
-    if is_of_another_alphabet(character):
-        return None, "letter"
     if character in _OTHERS:
         return _OTHERS[character], "letter"
-    compatible = unicodedata.normalize("NFKC", character)
-    if len(compatible) == 1 and compatible.isascii() and compatible.isalpha():
-        return compatible, "letter"
     name = unicodedata.name(character, "")
+    if sign := _SIGN_NAME.fullmatch(name):
+        return (sign[1] or sign[2]).lower(), "letter"
+    compatible = unicodedata.normalize("NFKC", character)
+    if compatible.isascii() and compatible.isalpha():
+        return compatible, "letter"
     match = _NAME.fullmatch(name)
     if match is None or " TURNED " in name or " OPEN " in name:
         return imitated_by(character), "letter"
@@ -216,12 +311,13 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     """
     if _is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
-    single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
+    single = [(i, letter) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
     capital = [single[1:]] if word[0] == "I" else []  # in "IsIand" the first I is genuine
     readings = [
         sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
-        for letters in (single, *capital)
+        for signs in (single, *capital)
+        for letters in islice(product(*([(i, i + 1, seen) for seen in _DIGITS[sign]] for i, sign in signs)), _MOST_READINGS)
         for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES))
     ]
     read = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}

@@ -66,9 +66,30 @@ _TYPOGRAPHY = {
     **{chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)},
 }
 _TYPESET = re.compile(f"[{''.join(_TYPOGRAPHY)}]")
+# Stops of other scripts and full-width ones, as an input method leaves them, where neither neighbour is of those scripts.
+_STOPS = {
+    **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if not chr(code - 0xFEE0).isalnum()},
+    "\u3002": ".", "\uff61": ".", "\u3001": ",", "\u060c": ",", "\u061b": ";", "\u061f": "?", "\u06d4": ".", "\u2024": ".",
+    "\ua789": ":", "\u2236": ":", "\ufe63": "-", "\u2043": "-",
+}  # fmt: skip
+_WIDE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Arabic}\p{Bopomofo}"
+_STOP = regex.compile(
+    rf"(?<![{_WIDE}]|[{_WIDE}]\s)(?P<stop>[{''.join(map(regex.escape, _STOPS))}])(?!\s?[{_WIDE}])"
+    rf"|(?<=\p{{Latin}})(?P<comma>\u201a)(?=\s|\Z)|(?<=\p{{Latin}})(?P<apostrophe>[`\u00b4\u02b9\u05f3\ua78c\u055a])(?=\p{{Latin}})"
+)
+# UTF-8 that was read as Windows-1252 or Latin-1: a capital letter with an accent, and signs that no word goes on with; and
+# Windows-1252 that was read as Latin-1: control characters.
+_WRONGLY_DECODED = regex.compile(
+    r"[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}|[\u0080-\u0084\u0086-\u009f]"
+)
+# Beside letters nobody sees them: controls, marks of annotations and places of objects, what is no character.
+_SHAPELESS = regex.compile(
+    r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
+)
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
 _LEAST_CASED, _CAPITALS = 100, 0.95
 _BEGINNING = re.compile(r"(?:\A|[.!?]['\")\]]*\s)\W*?(\w)|\b(I)\b")
+_MOST_CODED = 2  # times that a text went through the same wrong program
 _LEAST_ENTITIES = 3  # fewer may be what a text is about
 # Shown from right to left: letters that are stored the other way round.
 _OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029]++)(?:\u202c|$)", regex.M)
@@ -86,6 +107,7 @@ _NOTES = {
     "styled": "Replaced {n} full-width or styled character{s} by plain ones.",
     "trace": "Left out {n} trace{s} of a chatbot.",
     "reversed": "Read {n} stretch{es} from right to left, as shown.",
+    "decoded": "Read {n} character{s} in the encoding that {they} had been written in.",
     "entity": "Read {n} HTML entit{ies} as the character{s} meant.",
     "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
     "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
@@ -151,7 +173,9 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     counts: Counter[str] = Counter()
     draft.replace(_traced(draft.text, counts))
     draft.replace(_reversed(draft.text, counts))
-    draft.replace(_entities(draft.text, counts))
+    for _ in range(_MOST_CODED):
+        draft.replace(_entities(draft.text, counts))
+        draft.replace(_decoded_again(draft.text, counts))
     # A removed or replaced character can bring others together, so repeat until nothing changes; two rounds are usual.
     before = draft.text if draft.text.isascii() else None
     if before is not None:
@@ -161,10 +185,12 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         before = draft.text
         draft.replace(_composed(draft.text))
         draft.replace(_always_hidden(draft.text, counts))
+        draft.replace(_shapeless(draft.text, counts))
         draft.replace(_at_times_hidden(draft.text, counts))
         draft.replace(_plain_forms(draft.text, counts))
         draft.replace(_latin_forms(draft.text, counts))
         draft.replace(_seen_forms(draft.text, counts))
+        draft.replace(_stops(draft.text))
         draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))
     draft.replace(_sentence_case(draft.text, counts))
@@ -258,6 +284,37 @@ def _seen_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
         yield imitation.start, imitation.end, imitation.seen
 
 
+def _decoded_again(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in () if text.isascii() else _WRONGLY_DECODED.finditer(text):
+        try:
+            meant = b"".join(map(_byte, match[0])).decode("utf-8" if len(match[0]) > 1 else "cp1252")
+        except UnicodeError:
+            continue
+        counts["decoded"] += len(meant)
+        yield match.start(), match.end(), meant
+
+
+def _byte(character: str) -> bytes:
+    """The byte that Windows-1252 shows as a character; of those that it does not show, Latin-1."""
+    try:
+        return character.encode("cp1252")
+    except UnicodeEncodeError:
+        return character.encode("latin-1")
+
+
+def _shapeless(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _SHAPELESS.finditer(text):
+        counts["other"] += len(match[0])
+        yield match.start(), match.end(), ""
+
+
+def _stops(text: str) -> Iterable[Edit]:
+    for match in () if text.isascii() else _STOP.finditer(text):
+        plain = "," if match["comma"] else "'" if match["apostrophe"] else _STOPS[match[0]]
+        wide = match["stop"] and plain in ".,;:?!" and text[match.end() : match.end() + 1].isalpha()
+        yield match.start(), match.end(), plain + " " * bool(wide)
+
+
 def _typed_forms(text: str) -> Iterable[Edit]:
     if text.isascii():
         return
@@ -324,7 +381,7 @@ def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 def _note(note: str, n: int) -> str:
     many = n != 1
-    return note.format(n=n, s="s" * many, es="es" * many, ies="ies" if many else "y")
+    return note.format(n=n, s="s" * many, es="es" * many, ies="ies" if many else "y", they="they" if many else "it")
 
 
 def _single_spaces(text: str) -> Iterable[Edit]:

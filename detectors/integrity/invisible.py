@@ -35,6 +35,8 @@ _OF_WORD = regex.compile(rf"[[\p{{L}}\p{{M}}]--[{_SPACELESS}\p{{DI}}]]", regex.V
 _OF_SPACELESS = regex.compile(rf"[{_SPACELESS}]")
 _OF_PLAIN_WORD = regex.compile(rf"[[\p{{L}}&&[{PLAIN_SCRIPTS}]][\p{{Mn}}&&\p{{Inherited}}]--\p{{DI}}]", regex.V1)
 _PLAIN = regex.compile(rf"[{PLAIN_SCRIPTS}\p{{ASCII}}\s\u2010-\u203a]", regex.V1)
+# Without a shape as well, though Unicode does not call them ignorable: marks of annotations, places of objects, a null note.
+_SHAPELESS = regex.compile(r"(?<=\p{L})[\ufff9-\ufffc\U0001d159]++(?=\p{L})")
 # Where a typesetter breaks words: at least two letters stay on either line. Beside a space or digit it is a dash gone wrong,
 # or the end of a line that a PDF was cut at.
 _HYPHENATION = regex.compile(
@@ -68,6 +70,7 @@ def look(text: str) -> Oddities:
         elif not (_OF_SPACELESS.match(before) or _OF_SPACELESS.match(after)):  # which mark their words by U+200B
             plain = (not before or _PLAIN.match(before)) and (not after or _PLAIN.match(after))
             strays += _no_part_of_script(text, odd_places, bool(plain))
+    within += [place for match in _SHAPELESS.finditer(text) for place in range(*match.span())]
     many = len(strays) > FEW + (len(text) - len(_IGNORABLE.findall(text))) // ONE_PER
     places = sorted([*messages, *within, *(strays if many else ())])
     return Oddities(tuple(places), 0 if messages or many else SLIPS)

@@ -8,6 +8,7 @@ from fixtures.documents import pdf_objects
 from tests.extract.ask import answer, docx_body, hidden, run, with_styles
 
 VANISH, WHITE = "<w:vanish/>", '<w:color w:val="FFFFFF"/>'
+EFFECTS = 'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"'
 
 
 # Word
@@ -21,6 +22,15 @@ VANISH, WHITE = "<w:vanish/>", '<w:color w:val="FFFFFF"/>'
         ('<w:color w:val="F8F8FF"/>', "white letters"),
         ('<w:color w:themeColor="background1"/>', "white letters"),
         ('<w:sz w:val="2"/>', "tiny letters"),
+        ('<w:w w:val="1"/>', "letters without a shape"),
+        ('<w:position w:val="-3000"/>', "letters without a shape"),
+        (f"<w14:textFill {EFFECTS}><w14:noFill/></w14:textFill>", "letters without a shape"),
+        (
+            f'<w14:textFill {EFFECTS}><w14:solidFill><w14:srgbClr w14:val="FFFFFF"/></w14:solidFill></w14:textFill>',
+            "white letters",
+        ),
+        ('<w:color w:val="000000"/><w:shd w:val="clear" w:fill="000000"/>', "letters in the colour of what is behind"),
+        ('<w:color w:val="FF0000"/><w:highlight w:val="red"/>', "letters in the colour of what is behind"),
     ],
 )
 def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
@@ -39,6 +49,9 @@ def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str)
         '<w:color w:val="808080"/>',
         '<w:color w:themeColor="background1" w:themeShade="80"/>',
         '<w:sz w:val="12"/>',
+        '<w:w w:val="66"/>',
+        '<w:shd w:val="clear" w:fill="000000"/>',  # letters without a colour are white on black
+        '<w:color w:val="000000"/><w:highlight w:val="yellow"/>',
     ],
 )
 def test_what_a_reader_sees_is_kept(properties: str) -> None:
@@ -81,9 +94,68 @@ def test_white_letters_on_dark_tables_pages_and_boxes_are_seen() -> None:
     assert answer("docx", dark)["text"] == "Night."
 
 
+@pytest.mark.parametrize(
+    ("properties", "how"),
+    [("<w:hidden/>", "hidden by its format"), ('<w:trHeight w:val="2" w:hRule="exact"/>', "no room")],
+)
+def test_hidden_rows_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
+    cell = f"<w:tc><w:p>{run('Not seen.')}</w:p></w:tc>"
+    table = f"<w:tbl><w:tr><w:trPr>{properties}</w:trPr>{cell}</w:tr></w:tbl><w:p>{run('Shown.')}</w:p>"
+    found = answer("docx", docx_body(table))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+
+
+def test_rows_that_are_deleted_in_track_changes_are_named_and_those_in_content_controls_read() -> None:
+    row = "<w:tr>{}<w:tc><w:p>{}</w:p></w:tc></w:tr>"
+    deleted = row.format("<w:trPr><w:del/></w:trPr>", run("Deleted."))
+    controlled = f"<w:sdt><w:sdtContent>{row.format('', run('Kept.'))}</w:sdtContent></w:sdt>"
+    found = answer("docx", docx_body(f"<w:tbl>{deleted}{controlled}</w:tbl>"))
+    assert (found["text"], found["notes"]) == ("Kept.", ["Left out: deletion in track changes (1)."])
+
+
+def test_a_large_first_letter_of_word_belongs_to_its_paragraph() -> None:
+    large = f'<w:p><w:pPr><w:framePr w:dropCap="drop" w:lines="3"/></w:pPr>{run("I")}</w:p>'
+    found = answer("docx", docx_body(f"<w:p>{run('Before.')}</w:p>{large}<w:p>{run('n the beginning.')}</w:p>"))
+    assert found["text"] == "Before.\n\nIn the beginning."
+
+
 def test_a_document_all_hidden_says_so() -> None:
     found = answer("docx", docx_body(f"<w:p>{run('Nobody sees this.', VANISH)}</w:p>"))
     assert found == {"error": "shows no text: all of it is hidden (hidden by its format)"}
+
+
+# Rich text
+
+RICH = r"{\rtf1\ansi{\colortbl;\red255\green255\blue255;\red9\green9\blue9;}{\stylesheet{\*\cs5 \v ghost;}}Shown.\par "
+
+
+@pytest.mark.parametrize(
+    ("control", "how"),
+    [
+        (r"\v", "hidden by its format"),
+        (r"\cs5", "hidden by its format"),
+        (r"\cf1", "white letters"),
+        (r"\cf2\highlight2", "letters in the colour of what is behind"),
+        (r"\fs2", "tiny letters"),
+        (r"\charscalex1", "letters without a shape"),
+        (r"\up9000", "letters without a shape"),
+    ],
+)
+def test_hidden_letters_of_rich_text_are_left_out_and_counted(control: str, how: str) -> None:
+    found = answer("rtf", f"{RICH}{{{control} Not seen.}}}}")
+    assert found["text"] == "Shown."
+    assert [each[1:] for each in found["hidden"]] == [(how, 8, "Not seen.")]
+
+
+def test_footnotes_and_boxes_of_rich_text_are_read_and_what_is_left_out_is_named() -> None:
+    body = (
+        r"One{\footnote A {\b note} here.} two.\par{\shp{\*\shpinst{\shptxt In a box.}}}{\header Top.}{\*\annotation Hm.}"
+        r"{\deleted Gone.}"
+    )
+    found = answer("rtf", RICH + body + "}")
+    assert found["text"] == "Shown.\n\nOne two.\n\nIn a box.\n\nA note here."
+    assert [kind for *_, kind in found["apart"]] == ["reference"]
+    assert found["notes"] == ["Left out: page header or footer (1), comment (1), deletion in track changes (1)."]
 
 
 # Web pages
@@ -106,6 +178,26 @@ PROSE = "Nobody who opens this page in any browser will ever see these words of 
         ("color:#fff", "white letters"),
         ("color: rgb(255, 255, 255)", "white letters"),
         ("color:transparent", "white letters"),
+        ("color:rgb(255 255 255 / 90%)", "white letters"),
+        ("color:oklch(1 0 0)", "white letters"),
+        ("color:#f4f4f4", "white letters"),
+        ("-webkit-text-fill-color:transparent", "white letters"),
+        ("--ink:#fff;color:var(--ink)", "white letters"),
+        ("color:var(--nobody-sets-it,white)", "white letters"),
+        ("color:#123456;background:#123456", "letters in the colour of what is behind"),
+        ("font:0/0 serif", "tiny letters"),
+        ("filter:opacity(0)", "transparent letters"),
+        ("filter:blur(9px)", "blurred"),
+        ("content-visibility:hidden", "display:none"),
+        ("position:absolute;clip:rect(0,0,0,0)", "no room"),
+        ("clip-path:inset(50%)", "no room"),
+        ("clip-path:polygon(0 0,0 0,0 0)", "no room"),
+        ("transform:scale(0)", "no room"),
+        ("transform:rotateX(90deg)", "no room"),
+        ("transform:translateX(-9999px)", "off the page"),
+        ("position:fixed;inset:-9999px auto auto 0", "off the page"),
+        ("position:absolute;left:9999px", "off the page"),
+        ("margin-left:-9999px", "off the page"),
     ],
 )
 @pytest.mark.parametrize("tag", ["div", "span"])
@@ -125,6 +217,18 @@ def test_hidden_stretches_of_pages_are_left_out_and_counted(style: str, how: str
         '<table bgcolor="#000000"><tr><td><font color="white">Shown and this</font></td></tr></table>',
         '<style>@media print {p {display:none}} p.x {color:white} body {background:#000}</style><p class="x">Shown and this',
         "<details><summary>Shown</summary>and this</details>",
+        '<div style="visibility:hidden"><p style="visibility:visible">Shown and this</p></div>',
+        '<ul style="font-size:0"><li style="font-size:16px">Shown and this</li></ul>',
+        '<div style="background:#000"><p style="background:#fff">Shown and this</p></div>',
+        '<div style="background:linear-gradient(red,blue)"><p style="color:white">Shown and this</p></div>',
+        '<h1 style="background-image:url(x);background-clip:text;color:transparent">Shown and this</h1>',
+        "<style>@media (max-width:600px) {p {display:none}} @media (prefers-color-scheme:dark) {p {color:white}}</style>"
+        "<p>Shown and this",
+        "<style>.x {display:none} .x.y {display:block} p.x {display:none !important} p.x {display:block}</style>"
+        '<div class="y x">Shown and this</div>',
+        '<link rel="stylesheet" href="https://example.org/a.css"><p style="background:black">Shown and this',
+        '<div><template shadowrootmode="open"><p>Shown and this</p></template></div>',
+        "<p>Shown <ruby>and<rp>(</rp><rt>undo</rt><rp>)</rp></ruby> this</p>",
     ],
 )
 def test_what_a_reader_of_a_page_sees_is_kept(page: str) -> None:
@@ -138,6 +242,41 @@ def test_style_sheets_hide_as_attributes_do() -> None:
     assert hidden("html", f'{page}<p class="ghost">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f'{page}<p id="x">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f"{page}<p hidden>{PROSE}</p>") == [("display:none", PROSE)]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "#x {display:none} .ghost {display:block}",
+        ".ghost {display:none !important} #x {display:block}",
+        "body { .ghost {display:none} }",
+        "body { color:red; & > .ghost {display:none} }",
+        ":root {--none:none} .ghost {display:var(--none)}",
+        "@media screen and (min-width:800px) {.ghost {display:none}}",
+        "@media print, screen {.ghost {display:none}}",
+        "@container (min-width:1px) {.ghost {display:none}}",
+    ],
+)
+def test_the_cascade_of_style_sheets_is_followed(sheet: str) -> None:
+    page = f'<style>{sheet}</style><p>Shown.</p><p id="x" class="ghost">{PROSE}</p>'
+    assert hidden("html", page) == [("display:none", PROSE)]
+
+
+def test_what_a_reader_sees_and_that_is_not_read_is_named() -> None:
+    page = (
+        "<style>.x::before {content: 'Words of a sheet'}</style><p class='x'>Shown.</p><math><mi>x</mi></math>"
+        "<svg><text>Drawn words</text></svg><iframe srcdoc='Framed words'></iframe><textarea>Typed words</textarea>"
+    )
+    found = answer("html", page)
+    kinds = ["text from a style sheet", "formula", "text in a drawing", "embedded page", "form field"]
+    assert found["text"] == "Shown."
+    assert found["notes"] == ["Left out: " + ", ".join(f"{kind} (1)" for kind in kinds) + "."]
+    assert found["omitted"] == len("WordsofasheetDrawnwordsFramedwordsTypedwords")
+
+
+def test_letters_that_a_page_turns_round_are_marked_as_such() -> None:
+    turned = '<p style="unicode-bidi:bidi-override;direction:rtl">.saw ti sA</p><p>On <bdo dir="rtl">ti</bdo> went.</p>'
+    assert answer("html", turned)["text"] == "\u202e.saw ti sA\u202c\n\nOn \u202eti\u202c went."
 
 
 def test_labels_menus_and_words_for_screen_readers_are_no_tampering() -> None:
@@ -159,17 +298,26 @@ def test_marks_of_notes_are_no_words() -> None:
 # PDF
 
 
-def pdf_with_content(content: str) -> bytes:
+UNSEEN = "BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET"
+
+
+def pdf_with_content(content: str, form: str = "") -> bytes:
+    """A page of this content, which can place a picture, /I, and a drawing of the content `form`, /X."""
     data = content.encode()
     return pdf_objects([
-        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [8 0 R 9 0 R] /D << /OFF [8 0 R] >> >> >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> /XObject "
-        b"<< /I 6 0 R >> >> >>",
+        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Mixed << /BM /Multiply >> >> /Properties << /Off 8 0 R "
+        b"/On 9 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
         b"stream\n\x00\nendstream",
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 595 842] /Resources << /Font << /F1 5 0 R >> >> /Length %d >>\n"
+        b"stream\n%s\nendstream" % (len(form), form.encode()),
+        b"<< /Type /OCG /Name (Off) >>",
+        b"<< /Type /OCG /Name (On) >>",
     ])  # fmt: skip
 
 
@@ -187,6 +335,13 @@ SHOWN = "BT /F1 12 Tf 50 700 Td (Shown.) Tj ET "
         ("q 0.05 0 0 0.05 0 0 cm BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET Q", "tiny letters"),
         ("BT 3 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "invisible letters"),
         ("BT /F1 12 Tf 50 -600 Td (Not seen.) Tj ET", "off the page"),
+        ("BT /F1 12 Tf 5000 Ts 50 600 Td (Not seen.) Tj ET", "off the page"),
+        ("BT /F1 12 Tf 1 Tz 50 600 Td (Not seen.) Tj ET", "tiny letters"),
+        ("BT 7 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "invisible letters"),
+        (f"/Clear gs {UNSEEN}", "transparent letters"),
+        (f"/OC /Off BDC {UNSEEN} EMC", "on a layer that is not shown"),
+        (f"{UNSEEN} 1 g 40 590 200 30 re f", "covered by what is drawn over it"),
+        (f"0.1 g 40 590 200 30 re f 0.1 0.1 0.1 rg {UNSEEN}", "letters in the colour of what is behind"),
     ],
 )
 def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> None:
@@ -202,11 +357,50 @@ def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> N
         "q 1 g Q BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
         "BT /F1 1 Tf 12 0 0 12 50 600 Tm (And this.) Tj ET",
         "q 595 0 0 842 0 0 cm /I Do Q BT 3 Tr /F1 12 Tf 50 600 Td (And this.) Tj ET",  # recognised letters of a scan
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj ET q 595 0 0 842 0 0 cm /I Do Q",  # and beneath it
+        "/OC /On BDC BT /F1 12 Tf 50 600 Td (And this.) Tj ET EMC",
+        "40 590 200 30 re W n BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "1 g 40 590 200 30 re f 0 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "40 590 200 30 re 41 591 198 28 re f* BT /F1 12 Tf 50 600 Td (And this.) Tj ET",  # a frame
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj ET /Mixed gs 1 1 0 rg 40 590 200 30 re f",  # a marker's yellow
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj 0.3 0 Td (And this.) Tj ET",  # bold by drawing twice
+        "1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET 0 g BT 50 600 Td (And this.) Tj ET",  # with a white rim
     ],
 )
 def test_what_a_reader_of_a_pdf_sees_is_kept(content: str) -> None:
     found = answer("pdf", pdf_with_content(SHOWN + content))
     assert (found["text"].split(), found["hidden"]) == (["Shown.", "And", "this."], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "how"),
+    [
+        ("/X Do", f"1 g {UNSEEN}", "white letters"),
+        ("1 g /X Do", UNSEEN, "white letters"),
+        ("q 0.01 0 0 0.01 0 0 cm /X Do Q", UNSEEN, "tiny letters"),
+    ],
+)
+def test_drawings_whose_letters_are_all_hidden_are_left_out(content: str, form: str, how: str) -> None:
+    found = answer("pdf", pdf_with_content(SHOWN + content, form))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+    shown = answer("pdf", pdf_with_content(f"{SHOWN} /X Do", UNSEEN.replace("Not seen", "And this")))
+    assert (shown["text"].split(), shown["hidden"]) == (["Shown.", "And", "this."], [])
+
+
+def test_lines_that_are_clipped_away_are_hidden_and_short_ones_are_labels() -> None:
+    clipped = "q 0 0 5 5 re W n BT /F1 12 Tf 50 600 Td ({}) Tj ET Q"
+    assert hidden("pdf", pdf_with_content(SHOWN + clipped.format(PROSE))) == [("clipped away", PROSE)]
+    assert hidden("pdf", pdf_with_content(f"{SHOWN} q 0 0 5 5 re W n /X Do Q", clipped.format(PROSE))) == [
+        ("clipped away", PROSE)
+    ]
+    label = answer("pdf", pdf_with_content(SHOWN + clipped.format("Chart of the results")))
+    assert (label["text"], label["hidden"], label["notes"]) == ("Shown.", [], ["Left out: hidden label (1)."])
+
+
+def test_a_large_first_letter_of_a_page_belongs_to_its_word() -> None:
+    large = "BT /F1 40 Tf 50 700 Td (O) Tj ET"
+    rest = "BT /F1 12 Tf 90 690 Td (nce upon a time.) Tj 0 -14 Td (A) Tj 0 -14 Td (king slept.) Tj ET"
+    assert answer("pdf", pdf_with_content(f"{large} {rest}"))["text"].split("\n") == ["Once upon a time.", "A", "king slept."]
 
 
 def test_a_pdf_all_hidden_says_so() -> None:

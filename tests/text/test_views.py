@@ -221,3 +221,30 @@ def test_no_text_takes_long(source: str) -> None:
     start = time.process_time()
     normalise(source)
     assert time.process_time() - start < 5  # about 1 s at most where nothing else runs; quadratic would take minutes
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("It was so\u3002And\uff0cthen it rained\uff1f \uff08No\uff0e\uff09", "It was so. And, then it rained? (No.)"),
+        ("one\u2024 Two\u060c three\u037e four\ua789 five", "one. Two, three; four: five"),
+        ("a word\u201a and don`t, it\u00b4s", "a word, and don't, it's"),
+        ("caf\u00c3\u00a9 and don\u00e2\u20ac\u2122t \u00e2\u20ac\u0153so\u00e2\u20ac\u009d", 'caf\u00e9 and don\'t "so"'),
+        ("don\u00c3\u00a2\u00e2\u201a\u00ac\u00e2\u201e\u00a2t", "don't"),
+        ("don\u00e2\u0080\u0099t", "don't"),
+        ("don\u0092t \u0093so\u0094", 'don\'t "so"'),
+        ("inter\ufff9linear exam\x02ple si\U0001d159gn", "interlinear example sign"),
+        ("\u0026amp;rsquo;a \u0026amp;rsquo;b \u0026amp;rsquo;c", "'a 'b 'c"),
+    ],
+)
+def test_stops_of_other_scripts_and_texts_in_a_wrong_encoding_are_read_as_meant(typed: str, read: str) -> None:
+    assert normalise(typed).text == read
+    assert normalise(read).text == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u4ed6\u8bf4OK\u3002\u7136\u540e\u8d70\u4e86\uff0c\u597d\u5417\uff1f", "\u00c0 la carte, \u00c7a va, S\u00e3o, \u00c2ge"],
+)
+def test_stops_and_accents_that_are_meant_stay(text: str) -> None:
+    assert normalise(text).text == text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
-from llm_audit.detectors.integrity.invisible import rule
+from llm_audit.detectors.integrity.invisible import look, rule
 from llm_audit.results import Verdict
 from llm_audit.text import normalise
 from tests.detectors.integrity.attacks import hide
@@ -83,3 +83,10 @@ def test_t10_ten_thousand_combining_marks_pass_in_time() -> None:
         examine(rule, text)
     assert time.perf_counter() - began < 60
     assert examine(rule, "Z" + "\u0301\u0323" * 5_000).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("sign", ["\ufff9", "\ufffb", "\ufffc", "\U0001d159"])
+def test_marks_without_a_shape_within_words_are_found(sign: str) -> None:
+    text = f"The wo{sign}rds of the ho{sign}use were the{sign}re."
+    assert [text[place] for place in look(text).places] == [sign] * 3
+    assert look(f"A picture {sign} stands here, and {sign} there.").places == ()
