@@ -20,6 +20,7 @@ from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording import unjudged as sentences
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # slow to import, and not needed by `detect`
 
 __all__ = [
     "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
-    "judge_all", "marks_of", "passages_of", "probed", "report_of", "settings_of",
+    "judge_all", "marks_of", "order_assumed", "passages_of", "probed", "report_of", "settings_of",
 ]  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def _short_enough(entry: origin.Prepared | Document, session: Session, most: int
     if isinstance(entry, Document) or most is None or not session.longer_than(entry[1].text, most):
         return entry
     raw, view, language = entry
-    reason = f"The text is longer than {most:,} tokens, the limit of this run (--max-tokens)."
+    reason = sentences.TOO_LONG.write(most=most)
     return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_long")
 
 
@@ -192,6 +193,13 @@ def settings_of(candidate: str) -> tuple[str, ...]:
     from llm_audit.detectors.attribution.candidate import Candidate, describe
 
     return tuple(map(describe, Candidate.parse(candidate).settings))
+
+
+def order_assumed(candidates: Sequence[str]) -> list[str]:
+    """Those of the candidates whose name does not say in which order their sampler takes its steps, although it matters."""
+    from llm_audit.detectors.attribution.candidate import Candidate
+
+    return [name for name in candidates if Candidate.parse(name).order_assumed]
 
 
 def find_watermarks(

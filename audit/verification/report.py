@@ -38,6 +38,7 @@ from llm_audit.verification.gate import gate
 from llm_audit.verification.ledger import Ledger, Mismatch
 from llm_audit.verification.membership import membership
 from llm_audit.verification.substitution import substitution
+from llm_audit.verification.texts import of_text
 
 NO_CANDIDATES = (
     "Whether all candidates are there, in the order in which they were named, was not compared: the version that wrote the "
@@ -127,6 +128,7 @@ def _recompute(
                 if not early:
                     _in_order(place, subject, manifest, ledger)
                     _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
+                    of_text(place, subject, report, ledger)
                 document(place, subject, manifest, ledger, find)
             case Membership():
                 membership(place, subject, report, ledger)

@@ -1,0 +1,155 @@
+"""Verification of what a report says of one text beside its tests: digest, size, curves, why it was not judged, notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from llm_audit.common.errors import AuditError
+from llm_audit.common.templates import Template, known
+from llm_audit.detectors import judging
+from llm_audit.detectors.registry import described
+from llm_audit.reports.wording import attribution as on_candidates
+from llm_audit.reports.wording import limits, unjudged
+from llm_audit.reports.wording.integrity import of_marks, tampering
+from llm_audit.results import Document, Report, Verdict
+from llm_audit.results.documents import Tokens
+from llm_audit.text.language import NO_PROSE
+from llm_audit.verification.ledger import Ledger
+
+NO_REASON = "The reason why a text was not judged was not compared: the report does not store it in a word, as earlier versions did not."
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> None:
+    """Check all that a report states about one text and that follows from no test."""
+    _digest(path, document, report, ledger)
+    if document.text is not None:
+        ledger.same(f"{path}.characters", document.characters, len(document.text))
+    for at, curves in _curves(path, document):
+        lengths = {len(getattr(curves, name)) for name in type(curves).model_fields}
+        ledger.holds(at, None, len(lengths) == 1, "has curves of different lengths")
+        places = zip((0, *curves.start), curves.start, curves.end, strict=False)
+        right = all(before <= start <= end <= document.characters for before, start, end in places)
+        ledger.holds(at, None, right, "has tokens outside the text, or in another order")
+    if document.trace is not None:
+        ledger.same(f"{path}.trace", len(document.trace.start), document.tokens)
+    if document.why_unjudged is not None or _says_nothing(document):
+        _unjudged(path, document, report.manifest.population, ledger)
+    if document.attributions:
+        _of_candidates(path, document, bool(report.manifest.candidates), ledger)
+
+
+def _digest(path: str, document: Document, report: Report, ledger: Ledger) -> None:
+    """Check that a text that was read has a digest, without which nothing else about it would be checked."""
+    if document.sha256 is not None:
+        ledger.holds(f"{path}.sha256", document.sha256, bool(_DIGEST.fullmatch(document.sha256)), "is no digest")
+        return
+    empty = document.gate is not None and not document.results and not document.characters
+    without = document.verdict is Verdict.ERROR or report.question == limits.PROBE or empty
+    ledger.holds(f"{path}.sha256", None, without, "is missing")
+
+
+def _curves(path: str, document: Document) -> Iterator[tuple[str, Tokens]]:
+    """The curves of a text and of its candidates, with their paths."""
+    if document.trace is not None:
+        yield f"{path}.trace", document.trace
+    for number, candidate in enumerate(document.attributions):
+        if candidate.trace is not None:
+            yield f"{path}.attributions[{number}].trace", candidate.trace
+
+
+def _says_nothing(document: Document) -> bool:
+    """Whether a text could be read and has no test of who wrote it."""
+    return (
+        document.verdict is Verdict.NOT_ASSESSABLE
+        and document.sha256 is not None
+        and document.combined is None
+        and not document.attributions
+    )
+
+
+def _unjudged(path: str, document: Document, population: str | None, ledger: Ledger) -> None:
+    """Check the sentence that says why a text was not judged, and what else follows from the reason."""
+    why, counted = document.why_unjudged, document.gate.counted if document.gate else None
+    if counted is not None and document.sha256 is not None and document.verdict is not Verdict.ERROR:
+        asked = described("origin").code in counted
+        ledger.holds(f"{path}.why_unjudged", why, asked == (why != "not_asked"), "is not what the policy asks")
+    if not _says_nothing(document):
+        right = document.combined is not None or document.verdict is Verdict.ERROR or document.sha256 is None
+        ledger.holds(f"{path}.why_unjudged", why, right, "is given for a text that was judged")
+        return
+    templates = NO_PROSE if why == "no_prose" else unjudged.REASONS.get(why, ()) if why else (unjudged.SHORTER_THAN_ASKED,)
+    reason = _reason(document)
+    stated = None if reason is None else known(reason, templates)
+    if stated is None and why is None:
+        if NO_REASON not in ledger.notes:
+            ledger.notes.append(NO_REASON)
+        return
+    ledger.holds(f"{path}.summary", document.summary, stated is not None, "is no reason that llm-audit gives")
+    for name, value in (stated or {}).items():
+        if name == "tokens":
+            ledger.same(f"{path}.tokens", None if document.tokens is None else str(document.tokens), value)
+        elif name == "language":
+            ledger.same(f"{path}.language", document.language, value)
+        elif name == "population":
+            ledger.same("manifest.population", population, value)
+
+
+def _reason(document: Document) -> str | None:
+    """Why a text was not judged, out of its summary, which goes on with what was found beside; None: it has another form."""
+    beside = [tampering(document)] * bool(document.tampering)
+    beside += [result.reason for result in document.wanted if result.verdict is not Verdict.PASS]
+    opening, after = unjudged.OPENING, "".join(f" {sentence}" for sentence in beside)
+    if not (document.summary.startswith(opening) and document.summary.endswith(after)):
+        return None
+    return document.summary[len(opening) : len(document.summary) - len(after)]
+
+
+def _of_candidates(path: str, document: Document, stored: bool, ledger: Ledger) -> None:
+    """Check the notes on a text that was compared with candidates: those after its reader's, which only the text tells.
+
+    `stored`: whether the report names the candidates; earlier versions may have understood a name otherwise.
+    """
+    marks = of_marks(document.marks)
+    others = document.notes[: len(document.notes) - len(marks)]
+    ledger.same(f"{path}.notes", document.notes[len(others) :], marks)
+    kinds = [_kind(note) for note in others]
+    right = kinds == sorted(kinds) and all(kinds.count(kind) <= 1 for kind in kinds if kind)
+    ledger.holds(f"{path}.notes", None, right, "are not in their order, each once")
+    last = [note for note, kind in zip(others, kinds, strict=True) if kind]
+    _compared(f"{path}.notes", document, last, ledger)
+    if stored:
+        ledger.same(f"{path}.notes", [note for note in last if _kind(note) > 1], list(_expected(document)))
+
+
+def _kind(note: str) -> int:
+    """Place, from 1, of a note's template among those that a run adds; 0: the text alone tells it."""
+    templates = enumerate(on_candidates.OF_RUN, start=1)
+    return next((place for place, template in templates if template.read(note) is not None), 0)
+
+
+def _compared(path: str, document: Document, notes: list[str], ledger: Ledger) -> None:
+    """Check that a note says why the text was not compared with human writing, if it was not, and that it is one of ours."""
+    read = [fields for note in notes if (fields := on_candidates.NOT_COMPARED_WITH_PEOPLE.read(note))]
+    ledger.holds(path, None, len(read) == (document.combined is None), "do not say why there is no comparison with people")
+    sentences: tuple[Template, ...] = (*NO_PROSE, *(each for reasons in unjudged.REASONS.values() for each in reasons))
+    for fields in read:
+        reason = _reason(document.model_copy(update={"summary": fields["summary"]}))
+        ledger.holds(
+            path, fields["summary"], reason is not None and known(reason, sentences) is not None, "hold no reason of ours"
+        )
+
+
+def _expected(document: Document) -> Iterator[str]:
+    """The notes that follow from the candidates' names, and from where their tokens end."""
+    try:
+        assumed = judging.order_assumed([tested.candidate for tested in document.attributions])
+    except AuditError:  # of a name that is none, which is a mismatch already
+        assumed = []
+    if assumed:
+        yield on_candidates.ORDER_ASSUMED.write(candidates=" and ".join(assumed))
+    ends = [tested.trace.end[-1] for tested in document.attributions if tested.trace is not None and tested.trace.end]
+    if ends and min(ends) < document.characters:
+        yield on_candidates.BEGINNING_ALONE.write(characters=document.characters, tested=min(ends))
