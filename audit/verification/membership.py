@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from llm_audit.detectors.registry import conclude, find_rule
+from llm_audit.detectors.registry import conclude, find_rule, shipped
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
 from llm_audit.reports.wording.early import conditions_of
 from llm_audit.reports.wording.membership import CONTROL_ALONE
 from llm_audit.results import Conditions, Manifest, Membership, Report, Result
 from llm_audit.results.membership import is_blind
+from llm_audit.results.membership_evidence import Drawn
 from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import of_collection
@@ -41,6 +42,8 @@ def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, subject, stated, manifest, ledger)
+    if not early:
+        _as_asked(path, subject, stated, ledger)
     of_collection(f"{path}.notes", subject, report, ledger)
     if subject.gate is not None and subject.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
@@ -62,6 +65,58 @@ def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledge
     if stated.seed_file is not None:
         files = {PurePath(name).name for name in manifest.inputs}
         ledger.holds(f"{path}.seed_file", stated.seed_file, stated.seed_file in files, "is no file that the manifest names")
+
+
+OF_ANY_TEST = frozenset({"model", "precision", "start", "seed", "seed_file", "control"})
+OF_SCORES = frozenset({"room", "copies", "vocabulary", "table"})
+OF_TWO_SIDES = frozenset({"copies"})
+"""Conditions of any measurement; and beside them, of scores, and of the blind baseline of two sides alone."""
+
+
+def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger) -> None:
+    """Check that the conditions are those of what was measured, and that counts and seeds of one thing are the same."""
+    own = OF_SCORES if subject.texts else OF_TWO_SIDES
+    if subject.deciding:
+        rule = find_rule(subject.deciding[0].rule)
+        own = rule.conditions if isinstance(rule, MembershipTest) else frozenset(Conditions.model_fields)
+    others = [
+        name for name in stated.model_fields_set if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | own
+    ]
+    ledger.holds(f"{path}.conditions", None, not others, f"hold {', '.join(sorted(others))}, which was not asked for")
+    for number, test in enumerate(subject.tests):
+        if test.draws is not None:
+            ledger.same(f"{path}.tests[{number}].draws.seed", test.draws.seed, stated.seed)
+        if isinstance(test.evidence, Drawn):
+            kind = test.evidence.effect
+            ledger.holds(f"{path}.tests[{number}].evidence.effect", None, kind is not None, "is missing")
+    if stated.copies is not None:
+        right = stated.copies.equal <= stated.copies.left_out[1] and bool(stated.copies.first) == bool(
+            stated.copies.left_out[1]
+        )
+        ledger.holds(f"{path}.conditions.copies", None, right, "name other texts than were left out")
+    if subject.gate is not None:
+        sizes = [before for before, _ in stated.groups] or [subject.n_suspect, subject.n_held_out]
+        ledger.same(f"{path}.gate.n_suspect", subject.gate.n_suspect, sizes[0])
+        ledger.same(f"{path}.gate.n_held_out", subject.gate.n_held_out, sizes[1])
+    elif subject.texts:
+        held_out = [text.name for text in subject.texts if text.side == "held_out"]
+        ledger.holds(f"{path}.gate", None, not held_out, "is missing, although there are held-out texts")
+    tested = bool(subject.deciding or subject.separations)
+    ledger.holds(f"{path}.unstated", subject.unstated, tested or not subject.unstated, "is said of what needs no statement")
+    _scored(path, subject, ledger)
+
+
+def _scored(path: str, subject: Membership, ledger: Ledger) -> None:
+    """Check that both sides are separated by every score of the texts, each under the title of its rule."""
+    both = {text.side for text in subject.texts} == {"suspect", "held_out"}
+    names = {score for text in subject.texts for score in text.scores} if both else set()
+    ledger.same(f"{path}.separations", sorted(each.score for each in subject.separations), sorted(names))
+    titles = {(rule.code, rule.name): rule.title for rule in shipped("membership")}
+    for number, each in enumerate(subject.separations):  # a plugin's may not be here
+        title = titles.get((each.rule, each.score), each.title)
+        ledger.same(f"{path}.separations[{number}].title", each.title, title)
+    for number, text in enumerate(subject.texts):
+        ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), sorted(subject.texts[0].scores))
 
 
 def _beside(path: str, at: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:

@@ -135,7 +135,7 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
 
 
 def _check(evidence: Conformance, answers: int | None) -> None:
-    """Raise ValueError if a part is larger than its whole, or is counted twice. `answers`: all of them; early reports lack some."""
+    """Raise ValueError if a part is larger than its whole, or counted twice; `answers`: all. Early reports lack some counts."""
     names = [parameter.name for parameter in evidence.parameters or ()]
     parts = [
         (evidence.longer, answers),
