@@ -142,9 +142,10 @@ def conclude(document: Document, terms: Terms) -> Document:
 
 def _report(question: str, documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
     """The report on documents, with its limits and with what was not read."""
+    not_read = counts(passed)
     report = Report(
-        question=question, manifest=manifest, coverage=Coverage.of(documents), subjects=tuple(documents), limits=(),
-        not_read=counts(passed),
+        question=question, manifest=manifest, coverage=Coverage.of(documents, not_read), subjects=tuple(documents), limits=(),
+        not_read=not_read,
     )  # fmt: skip
     return wording.with_limits(report, registry.described)
 

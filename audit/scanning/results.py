@@ -101,6 +101,7 @@ def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] 
             scored=corpus.included - sum(unjudged),
             not_assessable=unjudged[0],
             unreadable=unjudged[1],
+            not_read=Coverage.entries(not_read),
         ),
         subjects=(corpus,),
         not_read=not_read,

@@ -17,7 +17,7 @@ from llm_audit.results.documents import Tokens
 from llm_audit.text.language import NO_PROSE
 from llm_audit.verification.ledger import Ledger
 
-NO_REASON = "The reason why a text was not judged was not compared: the report does not store it in a word, as earlier versions did not."
+NO_REASON = "Why a text was not judged was not compared: the version that wrote the report did not store the reason in a word."
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
