@@ -18,7 +18,7 @@ AGAINST_PEOPLE = (wording.ORIGIN, wording.ATTRIBUTION, wording.SCAN, wording.BEN
 
 ON_TEXTS = (*AGAINST_PEOPLE, wording.GATE, wording.WATERMARK, wording.PROBE)
 
-_VERSION = re.compile(r"\d+(?:\.\w+)+(?:\+[\w.]+)?")
+_VERSION = re.compile(r"\d+(?:\.\w+)*(?:\+[\w.]+)?")
 _CODE = re.compile(r"AUD\d{3}")
 
 
@@ -48,6 +48,8 @@ def _times(report: Report, ledger: Ledger) -> None:
             times += [datetime.fromisoformat(stated)] if stated is not None else []
         except ValueError:
             ledger.holds(f"manifest.{name}", stated, False, "is no time")
+    begun = report.manifest.started is not None or report.question == wording.SCAN
+    ledger.holds("manifest.started", None, begun, "is missing")
     ledger.holds("manifest.finished", report.manifest.finished, times == sorted(times), "is before the beginning")
     if report.gate is not None and len(times) == 2:
         days = [time.date().isoformat() for time in times]

@@ -43,7 +43,7 @@ def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, subject, stated, manifest, ledger)
     if not early:
-        _as_asked(path, subject, stated, ledger)
+        _as_asked(path, subject, stated, manifest, ledger)
     of_collection(f"{path}.notes", subject, report, ledger)
     if subject.gate is not None and subject.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
@@ -73,11 +73,11 @@ OF_TWO_SIDES = frozenset({"copies"})
 """Conditions of any measurement; and beside them, of scores, and of the blind baseline of two sides alone."""
 
 
-def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger) -> None:
+def _as_asked(path: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
     """Check that the conditions are those of what was measured, and that counts and seeds of one thing are the same."""
     own = OF_SCORES if subject.texts else OF_TWO_SIDES
+    rule = find_rule(subject.deciding[0].rule) if subject.deciding else None
     if subject.deciding:
-        rule = find_rule(subject.deciding[0].rule)
         own = rule.conditions if isinstance(rule, MembershipTest) else frozenset(Conditions.model_fields)
     others = [
         name for name in stated.model_fields_set if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | own
@@ -101,12 +101,12 @@ def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger
     elif subject.texts:
         held_out = [text.name for text in subject.texts if text.side == "held_out"]
         ledger.holds(f"{path}.gate", None, not held_out, "is missing, although there are held-out texts")
-    tested = bool(subject.deciding or subject.separations)
-    ledger.holds(f"{path}.unstated", subject.unstated, tested or not subject.unstated, "is said of what needs no statement")
-    _scored(path, subject, ledger)
+    needed = bool(subject.separations or (isinstance(rule, MembershipTest) and (rule.held_out or rule.unstated)))
+    ledger.holds(f"{path}.unstated", subject.unstated, needed or not subject.unstated, "is said of what needs no statement")
+    _scored(path, subject, manifest, ledger)
 
 
-def _scored(path: str, subject: Membership, ledger: Ledger) -> None:
+def _scored(path: str, subject: Membership, manifest: Manifest, ledger: Ledger) -> None:
     """Check that both sides are separated by every score of the texts, each under the title of its rule."""
     both = {text.side for text in subject.texts} == {"suspect", "held_out"}
     names = {score for text in subject.texts for score in text.scores} if both else set()
@@ -117,6 +117,11 @@ def _scored(path: str, subject: Membership, ledger: Ledger) -> None:
         ledger.same(f"{path}.separations[{number}].title", each.title, title)
     for number, text in enumerate(subject.texts):
         ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), sorted(subject.texts[0].scores))
+    if subject.texts and not both:
+        codes = {name: code for code, name in titles}
+        scored = sorted({codes.get(name, "") for name in subject.texts[0].scores})
+        right = "" in scored or list(manifest.detectors) == scored  # a plugin's are not known
+        ledger.holds("manifest.detectors", None, right, "are not those of the scores")
 
 
 def _beside(path: str, at: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
