@@ -16,6 +16,7 @@ from llm_audit.detectors.integrity.conclude import conclude as conclude_integrit
 from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.origin.doubt import doubt
 from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
@@ -23,8 +24,9 @@ from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording import unjudged as sentences
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.scoring.session import Session
-from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
+from llm_audit.text import Passed, RawText, Source, View, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # slow to import, and not needed by `detect`
@@ -32,8 +34,8 @@ if TYPE_CHECKING:  # slow to import, and not needed by `detect`
     from llm_audit.detectors.watermark import run as watermark
 
 __all__ = [
-    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
-    "judge_all", "marks_of", "order_assumed", "passages_of", "probed", "report_of", "settings_of",
+    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "doubt_of", "find_rules", "find_watermarks",
+    "inspect", "judge_all", "marks_of", "order_assumed", "passages_of", "probed", "report_of", "settings_of",
 ]  # fmt: skip
 
 
@@ -194,6 +196,11 @@ def settings_of(candidate: str) -> tuple[str, ...]:
     from llm_audit.detectors.attribution.candidate import Candidate, describe
 
     return tuple(map(describe, Candidate.parse(candidate).settings))
+
+
+def doubt_of(view: View, judged: Document) -> Doubt | None:
+    """Why a finding on a text would be no evidence of a machine author, given its scored view and its document."""
+    return doubt(view.text, {result.rule: result.p_value for result in judged.results})
 
 
 def order_assumed(candidates: Sequence[str]) -> list[str]:

@@ -24,8 +24,8 @@ from llm_audit.results import Document, Gated, Manifest, Report, Suppression, Ve
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import Store
+from llm_audit.text import MOST_OMITTED, RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text import DirectiveUse as Use
-from llm_audit.text import RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text.documents import read_texts
 from llm_audit.text.frame import KINDS
 from llm_audit.verification.ledger import Ledger
@@ -60,6 +60,9 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
         if result.rule in inspected:
             ledger.same(f"{place}.results[{number}]", result, inspected[result.rule])
     view = _compare_notes(place, stored, report.question, put_out, ledger)
+    if view is not None and stored.stretches is not None:  # earlier versions had other bounds
+        ledger.same(f"{place}.doubt", stored.doubt, judging.doubt_of(view, stored))
+        ledger.same(f"{place}.omitted", stored.omitted, raw.omitted_share if raw.omitted_share > MOST_OMITTED else None)
     if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
         _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
 

@@ -83,6 +83,8 @@ def _as_asked(path: str, subject: Membership, stated: Conditions, manifest: Mani
         name for name in stated.model_fields_set if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | own
     ]
     ledger.holds(f"{path}.conditions", None, not others, f"hold {', '.join(sorted(others))}, which was not asked for")
+    sizes_of_tests = {test.n for test in subject.tests}
+    ledger.holds(f"{path}.tests", None, len(sizes_of_tests) < 2, "are of different numbers of units")
     for number, test in enumerate(subject.tests):
         if test.draws is not None:
             ledger.same(f"{path}.tests[{number}].draws.seed", test.draws.seed, stated.seed)

@@ -35,6 +35,7 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
         ledger.holds(at, None, right, "has tokens outside the text, or in another order")
     if document.trace is not None:
         ledger.same(f"{path}.trace", len(document.trace.start), document.tokens)
+    _doubts(path, document, ledger)
     if document.why_unjudged is not None or _says_nothing(document):
         _unjudged(path, document, report.manifest.population, ledger)
     if document.attributions:
@@ -60,6 +61,17 @@ def _curves(path: str, document: Document) -> Iterator[tuple[str, Tokens]]:
             yield f"{path}.attributions[{number}].trace", candidate.trace
 
 
+def _doubts(path: str, document: Document, ledger: Ledger) -> None:
+    """Check that what qualifies a verdict on the author stands beside one alone, and that the reason in a word follows it."""
+    judged = document.combined is not None and document.combined.family == "origin" and not document.attributions
+    for name in ("doubt", "omitted", "stretches"):
+        stated = getattr(document, name)
+        ledger.holds(f"{path}.{name}", None, judged or stated is None, "is said of a text that was not judged")
+    if document.combined is not None or document.attributions:
+        doubtful = judged and document.combined is not None and document.combined.verdict is Verdict.FINDING
+        ledger.same(f"{path}.why_unjudged", document.why_unjudged, document.doubt if doubtful else None)
+
+
 def _says_nothing(document: Document) -> bool:
     """Whether a text could be read and has no test of who wrote it."""
     return (
@@ -77,8 +89,6 @@ def _unjudged(path: str, document: Document, population: str | None, ledger: Led
         asked = described("origin").code in counted
         ledger.holds(f"{path}.why_unjudged", why, asked == (why != "not_asked"), "is not what the policy asks")
     if not _says_nothing(document):
-        right = document.combined is not None or document.verdict is Verdict.ERROR or document.sha256 is None
-        ledger.holds(f"{path}.why_unjudged", why, right, "is given for a text that was judged")
         return
     templates = NO_PROSE if why == "no_prose" else unjudged.REASONS.get(why, ()) if why else (unjudged.SHORTER_THAN_ASKED,)
     reason = _reason(document)
@@ -119,7 +129,10 @@ def _of_candidates(path: str, document: Document, stored: bool, ledger: Ledger) 
     right = kinds == sorted(kinds) and all(kinds.count(kind) <= 1 for kind in kinds if kind)
     ledger.holds(f"{path}.notes", None, right, "are not in their order, each once")
     last = [note for note, kind in zip(others, kinds, strict=True) if kind]
-    _compared(f"{path}.notes", document, last, ledger)
+    _compared(path, document, last, ledger)
+    lengths = [len(tested.trace.start) for tested in document.attributions if tested.trace is not None]
+    if lengths:
+        ledger.same(f"{path}.tokens", document.tokens, max(lengths))
     if stored:
         ledger.same(f"{path}.notes", [note for note in last if _kind(note) > 1], list(_expected(document)))
 
@@ -133,13 +146,15 @@ def _kind(note: str) -> int:
 def _compared(path: str, document: Document, notes: list[str], ledger: Ledger) -> None:
     """Check that a note says why the text was not compared with human writing, if it was not, and that it is one of ours."""
     read = [fields for note in notes if (fields := on_candidates.NOT_COMPARED_WITH_PEOPLE.read(note))]
-    ledger.holds(path, None, len(read) == (document.combined is None), "do not say why there is no comparison with people")
+    reason = "do not say why there is no comparison with people"
+    ledger.holds(f"{path}.notes", None, len(read) == (document.combined is None), reason)
     sentences: tuple[Template, ...] = (*NO_PROSE, *(each for reasons in unjudged.REASONS.values() for each in reasons))
     for fields in read:
-        reason = _reason(document.model_copy(update={"summary": fields["summary"]}))
-        ledger.holds(
-            path, fields["summary"], reason is not None and known(reason, sentences) is not None, "hold no reason of ours"
-        )
+        reason_read = _reason(document.model_copy(update={"summary": fields["summary"]}))
+        values = None if reason_read is None else known(reason_read, sentences)
+        ledger.holds(f"{path}.notes", fields["summary"], values is not None, "hold no reason of ours")
+        if values is not None and "language" in values:
+            ledger.same(f"{path}.language", document.language, values["language"])
 
 
 def _expected(document: Document) -> Iterator[str]:
