@@ -48,8 +48,8 @@ def _times(report: Report, ledger: Ledger) -> None:
             times += [datetime.fromisoformat(stated)] if stated is not None else []
         except ValueError:
             ledger.holds(f"manifest.{name}", stated, False, "is no time")
-    begun = report.manifest.started is not None or report.question == wording.SCAN
-    ledger.holds("manifest.started", None, begun, "is missing")
+    begun = (report.manifest.started is not None) == (report.question != wording.SCAN)  # which may go on at several times
+    ledger.holds("manifest.started", report.manifest.started, begun, "is missing, or stands where it should not")
     ledger.holds("manifest.finished", report.manifest.finished, times == sorted(times), "is before the beginning")
     if report.gate is not None and len(times) == 2:
         days = [time.date().isoformat() for time in times]

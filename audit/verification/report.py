@@ -144,7 +144,7 @@ def _recompute(
             case Corpus():
                 corpus(place, subject, manifest, beside, ledger)
             case Benchmark():
-                benchmark(place, subject, ledger)
+                benchmark(place, subject, manifest, ledger)
     if report.question not in wording.LIMITS:
         ledger.holds("question", report.question, False, "is none that llm-audit asks")
     else:

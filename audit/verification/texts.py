@@ -25,6 +25,15 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> None:
     """Check all that a report states about one text and that follows from no test."""
     _digest(path, document, report, ledger)
+    if report.question in (limits.WATERMARK, limits.PROBE):
+        ledger.same(f"{path}.language", document.language, None)
+    if document.is_endpoint:
+        read = (document.encoding, document.characters, document.tokens, document.text) == (None, 0, None, None)
+        ledger.holds(f"{path}.characters", None, read, "are said of an endpoint, which is no text")
+    if document.combined is None and not document.attributions:
+        silent = document.verdict in (Verdict.NOT_ASSESSABLE, Verdict.ERROR)
+        tested = any(result.family in ("origin", "watermark") for result in document.results if result not in document.wanted)
+        ledger.holds(f"{path}.verdict", document.verdict, silent and not tested, "rests on no test")
     if document.text is not None:
         ledger.same(f"{path}.characters", document.characters, len(document.text))
     for at, curves in _curves(path, document):
@@ -32,6 +41,7 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
         ledger.holds(at, None, len(lengths) == 1, "has curves of different lengths")
         places = zip((0, *curves.start), curves.start, curves.end, strict=False)
         right = all(before <= start <= end <= document.characters for before, start, end in places)
+        right &= list(curves.end) == sorted(curves.end)
         ledger.holds(at, None, right, "has tokens outside the text, or in another order")
     if document.trace is not None:
         ledger.same(f"{path}.trace", len(document.trace.start), document.tokens)
