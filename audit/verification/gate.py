@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from llm_audit.detectors.registry import shipped
+from llm_audit.detectors.registry import described, shipped
 from llm_audit.gating import Terms, settle
 from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
@@ -41,6 +41,9 @@ def _counted(path: str, document: Document, ledger: Ledger) -> None:
         ledger.holds(f"{path}.gate.counted", None, list(counted) == sorted(set(counted)), "are not in their order, each once")
     if counted is None or document.sha256 is None or document.verdict is Verdict.ERROR:
         return
+    asked = described("origin").code in counted
+    right = asked == (document.why_unjudged != "not_asked")
+    ledger.holds(f"{path}.gate.counted", None, right, "do not agree with whether it was asked who wrote the text")
     ours = {rule.code for rule in shipped("integrity") if rule.measure is not None}
     there = {result.rule for result in document.integrity} & ours
     ledger.holds(f"{path}.results", None, there == ours.intersection(counted), "are not those of the rules that count")

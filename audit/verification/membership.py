@@ -42,8 +42,9 @@ def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, subject, stated, manifest, ledger)
+    _sides(path, subject, stated, manifest, ledger)
     if not early:
-        _as_asked(path, subject, stated, manifest, ledger)
+        _as_asked(path, subject, stated, ledger)
     of_collection(f"{path}.notes", subject, report, ledger)
     if subject.gate is not None and subject.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
@@ -73,7 +74,7 @@ OF_TWO_SIDES = frozenset({"copies"})
 """Conditions of any measurement; and beside them, of scores, and of the blind baseline of two sides alone."""
 
 
-def _as_asked(path: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
+def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger) -> None:
     """Check that the conditions are those of what was measured, and that counts and seeds of one thing are the same."""
     own = OF_SCORES if subject.texts else OF_TWO_SIDES
     rule = find_rule(subject.deciding[0].rule) if subject.deciding else None
@@ -92,38 +93,35 @@ def _as_asked(path: str, subject: Membership, stated: Conditions, manifest: Mani
             kind = test.evidence.effect
             ledger.holds(f"{path}.tests[{number}].evidence.effect", None, kind is not None, "is missing")
     if stated.copies is not None:
-        right = stated.copies.equal <= stated.copies.left_out[1] and bool(stated.copies.first) == bool(
-            stated.copies.left_out[1]
-        )
+        equal, (_, left_out) = stated.copies.equal, stated.copies.left_out
+        right = equal <= left_out and bool(stated.copies.first) == (left_out > 0)
         ledger.holds(f"{path}.conditions.copies", None, right, "name other texts than were left out")
-    if subject.gate is not None:
+    needed = bool(subject.separations or (isinstance(rule, MembershipTest) and (rule.held_out or rule.unstated)))
+    ledger.holds(f"{path}.unstated", subject.unstated, needed or not subject.unstated, "is said of what needs no statement")
+
+
+def _sides(path: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
+    """Check that the blind baseline is of both sides, and that both are separated by every score, each of its rule."""
+    if subject.gate is not None and (subject.texts or subject.conditions is not None):  # early tests do not store groups
         sizes = [before for before, _ in stated.groups] or [subject.n_suspect, subject.n_held_out]
         ledger.same(f"{path}.gate.n_suspect", subject.gate.n_suspect, sizes[0])
         ledger.same(f"{path}.gate.n_held_out", subject.gate.n_held_out, sizes[1])
     elif subject.texts:
         held_out = [text.name for text in subject.texts if text.side == "held_out"]
         ledger.holds(f"{path}.gate", None, not held_out, "is missing, although there are held-out texts")
-    needed = bool(subject.separations or (isinstance(rule, MembershipTest) and (rule.held_out or rule.unstated)))
-    ledger.holds(f"{path}.unstated", subject.unstated, needed or not subject.unstated, "is said of what needs no statement")
-    _scored(path, subject, manifest, ledger)
-
-
-def _scored(path: str, subject: Membership, manifest: Manifest, ledger: Ledger) -> None:
-    """Check that both sides are separated by every score of the texts, each under the title of its rule."""
     both = {text.side for text in subject.texts} == {"suspect", "held_out"}
-    names = {score for text in subject.texts for score in text.scores} if both else set()
-    ledger.same(f"{path}.separations", sorted(each.score for each in subject.separations), sorted(names))
-    titles = {(rule.code, rule.name): rule.title for rule in shipped("membership")}
-    for number, each in enumerate(subject.separations):  # a plugin's may not be here
-        title = titles.get((each.rule, each.score), each.title)
-        ledger.same(f"{path}.separations[{number}].title", each.title, title)
+    names = sorted(subject.texts[0].scores) if subject.texts else []
     for number, text in enumerate(subject.texts):
-        ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), sorted(subject.texts[0].scores))
-    if subject.texts and not both:
-        codes = {name: code for code, name in titles}
-        scored = sorted({codes.get(name, "") for name in subject.texts[0].scores})
-        right = "" in scored or list(manifest.detectors) == scored  # a plugin's are not known
-        ledger.holds("manifest.detectors", None, right, "are not those of the scores")
+        ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), names)
+    ledger.same(f"{path}.separations", sorted(each.score for each in subject.separations), names if both else [])
+    ours = {rule.name: rule for rule in shipped("membership")}
+    for number, each in enumerate(subject.separations):
+        if (rule := ours.get(each.score)) is not None:  # a plugin's may not be here
+            ledger.same(f"{path}.separations[{number}].rule", each.rule, rule.code)
+            ledger.same(f"{path}.separations[{number}].title", each.title, rule.title)
+    if subject.texts and not both and set(names) <= ours.keys():
+        codes = sorted({ours[name].code for name in names})
+        ledger.same("manifest.detectors", manifest.detectors, codes)
 
 
 def _beside(path: str, at: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from llm_audit.common.errors import AuditError
 from llm_audit.common.templates import Template, known
 from llm_audit.detectors import judging
-from llm_audit.detectors.registry import described
 from llm_audit.reports.wording import attribution as on_candidates
 from llm_audit.reports.wording import limits, unjudged
 from llm_audit.reports.wording.integrity import of_marks, tampering
 from llm_audit.results import Document, Report, Verdict
 from llm_audit.results.documents import Tokens
+from llm_audit.results.watermark_evidence import KeyedText
 from llm_audit.text.language import NO_PROSE
 from llm_audit.verification.ledger import Ledger
 
@@ -27,6 +27,8 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
     _digest(path, document, report, ledger)
     if report.question in (limits.WATERMARK, limits.PROBE):
         ledger.same(f"{path}.language", document.language, None)
+    if report.question == limits.WATERMARK:
+        _tokens(path, document, ledger)
     if document.is_endpoint:
         read = (document.encoding, document.characters, document.tokens, document.text) == (None, 0, None, None)
         ledger.holds(f"{path}.characters", None, read, "are said of an endpoint, which is no text")
@@ -50,6 +52,13 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
         _unjudged(path, document, report.manifest.population, ledger)
     if document.attributions:
         _of_candidates(path, document, bool(report.manifest.candidates), ledger)
+
+
+def _tokens(path: str, document: Document, ledger: Ledger) -> None:
+    """Compare the tokens of a text with those of its first reading; where several tokenizers read it, no key may be of that."""
+    read = [result.evidence.readings for result in document.results if isinstance(result.evidence, KeyedText)]
+    if read and not any(", by " in reading.reading for readings in read for reading in readings):
+        ledger.same(f"{path}.tokens", document.tokens, read[0][0].tokens)
 
 
 def _digest(path: str, document: Document, report: Report, ledger: Ledger) -> None:
@@ -94,10 +103,7 @@ def _says_nothing(document: Document) -> bool:
 
 def _unjudged(path: str, document: Document, population: str | None, ledger: Ledger) -> None:
     """Check the sentence that says why a text was not judged, and what else follows from the reason."""
-    why, counted = document.why_unjudged, document.gate.counted if document.gate else None
-    if counted is not None and document.sha256 is not None and document.verdict is not Verdict.ERROR:
-        asked = described("origin").code in counted
-        ledger.holds(f"{path}.why_unjudged", why, asked == (why != "not_asked"), "is not what the policy asks")
+    why = document.why_unjudged
     if not _says_nothing(document):
         return
     templates = NO_PROSE if why == "no_prose" else unjudged.REASONS.get(why, ()) if why else (unjudged.SHORTER_THAN_ASKED,)
