@@ -171,6 +171,17 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def detectors_of(path: Path) -> list[str] | None:
+    """Codes of the detectors whose p-values stand in the rows of a scan's results; None: there is no row."""
+    with failing("read", path), path.open("rb") as file:
+        first = file.readline()
+    try:
+        row = json.loads(first)
+    except ValueError:
+        return None
+    return [name.removeprefix("p_") for name in row if name.startswith("p_AUD")] if isinstance(row, dict) else None
+
+
 def judged_again(path: Path, alpha: float) -> Family:
     """Decide the verdicts again from the rows of a scan's results. Raises InvalidInput: a line is no such row."""
     tests = (_test(i, i, row) for i, row in enumerate(read_rows(path)))

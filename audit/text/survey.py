@@ -112,8 +112,8 @@ def left_on_purpose(kind: str) -> bool | None:
     """Whether entries of this kind are no failure under --strict, by the name of their kind; None: there is no such kind."""
     if kind in [str(reason) for reason in _NAMED]:
         return Reason(kind) in _ON_PURPOSE
-    by_name = kind.startswith(".") or kind == NO_SUFFIX or kind.endswith(f" ({Reason.CODE})")
-    return False if by_name else None
+    name = kind.removesuffix(f" ({Reason.CODE})")
+    return False if name != kind or name == NO_SUFFIX or (name.startswith(".") and "(" not in name) else None
 
 
 def _label(entry: Passed) -> str:

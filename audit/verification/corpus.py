@@ -8,7 +8,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors import populations
 from llm_audit.detectors.registry import described, shipped
 from llm_audit.results import Benchmark, Corpus, Interval, Manifest, Verdict
-from llm_audit.scanning.results import ROWS, SHOWN, Summary, judged_again, read_rows, stated
+from llm_audit.scanning.results import ROWS, SHOWN, Summary, detectors_of, judged_again, read_rows, stated
 from llm_audit.stats.classification import binomial_interval
 from llm_audit.verification.ledger import Ledger
 
@@ -19,6 +19,8 @@ def corpus(path: str, subject: Corpus, manifest: Manifest, beside: Path | None, 
         ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
         _alone(path, subject, manifest, ledger)
         return
+    if (detectors := detectors_of(beside / ROWS)) is not None:
+        ledger.same("manifest.detectors", manifest.detectors, detectors)
     family, counted = judged_again(beside / ROWS, manifest.alpha), Summary()
     for i, (row, judged) in enumerate(zip(read_rows(beside / ROWS), family, strict=True)):
         if judged.verdict:
@@ -50,7 +52,7 @@ def _alone(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> No
 
 def _stated(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> None:
     """Check counts and lists that follow from the report, whether its rows are here or not."""
-    asked = min(subject.documents, subject.limit or subject.documents)
+    asked = subject.documents if subject.limit is None else min(subject.limit, subject.documents)
     ledger.holds(f"{path}.limit", subject.limit, subject.included <= asked, "is below the number of documents")
     discovery, errors = subject.discovery, subject.verdicts.get(Verdict.ERROR, 0)
     ledger.same(f"{path}.unread", len(subject.unread), min(SHOWN, errors))

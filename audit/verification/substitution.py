@@ -74,6 +74,7 @@ def _facts(path: str, subject: Substitution, manifest: Manifest, ledger: Ledger)
 def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
     """Check that the variants that would be as promised are those that answers were compared with."""
     if subject.since:
+        ledger.same(f"{path}.reference", subject.reference, None)
         ledger.same(f"{path}.allowed", subject.allowed, (f"the endpoint as of {subject.since}",))
     else:
         ledger.holds(f"{path}.reference", None, subject.asking is None or bool(subject.reference), "is missing")

@@ -9,11 +9,11 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.templates import Template, known
 from llm_audit.detectors import judging
 from llm_audit.reports.wording import attribution as on_candidates
-from llm_audit.reports.wording import limits, unjudged
+from llm_audit.reports.wording import limits, probing, unjudged
 from llm_audit.reports.wording.integrity import of_marks, tampering
 from llm_audit.results import Document, Report, Verdict
 from llm_audit.results.documents import Tokens
-from llm_audit.results.watermark_evidence import KeyedText
+from llm_audit.results.watermark_evidence import KeyedText, ProbedChoices, ProbedRepeats
 from llm_audit.text.language import NO_PROSE
 from llm_audit.verification.ledger import Ledger
 
@@ -29,9 +29,14 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
         ledger.same(f"{path}.language", document.language, None)
     if report.question == limits.WATERMARK:
         _tokens(path, document, ledger)
-    if document.is_endpoint:
-        read = (document.encoding, document.characters, document.tokens, document.text) == (None, 0, None, None)
-        ledger.holds(f"{path}.characters", None, read, "are said of an endpoint, which is no text")
+    if document.sha256 is None:
+        stated = [name for name in ("encoding", "characters", "tokens", "text", "facts") if getattr(document, name)]
+        ledger.holds(f"{path}.{(stated or ['sha256'])[0]}", None, not stated, "is said of what is no text that was read")
+    if report.question == limits.PROBE:
+        _probed(path, document, ledger)
+    if document.verdict is Verdict.ERROR:
+        whys = (None, "unreadable", "empty", "too_long")
+        ledger.holds(f"{path}.why_unjudged", document.why_unjudged, document.why_unjudged in whys, "is no reason of an error")
     if document.combined is None and not document.attributions:
         silent = document.verdict in (Verdict.NOT_ASSESSABLE, Verdict.ERROR)
         tested = any(result.family in ("origin", "watermark") for result in document.results if result not in document.wanted)
@@ -55,10 +60,29 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
 
 
 def _tokens(path: str, document: Document, ledger: Ledger) -> None:
-    """Compare the tokens of a text with those of its first reading; where several tokenizers read it, no key may be of that."""
+    """Compare the tokens of a text with those of its first reading (with several tokenizers, no key may be of that), and the
+    numbers of tests that share alpha with each other.
+    """
     read = [result.evidence.readings for result in document.results if isinstance(result.evidence, KeyedText)]
+    counts = {tests for result in document.results if isinstance(tests := getattr(result.evidence, "tests", None), int)}
+    ledger.holds(f"{path}.results", None, len(counts) < 2, "share alpha with different numbers of tests")
     if read and not any(", by " in reading.reading for readings in read for reading in readings):
         ledger.same(f"{path}.tokens", document.tokens, read[0][0].tokens)
+
+
+def _probed(path: str, document: Document, ledger: Ledger) -> None:
+    """Check that the notes on an endpoint are ours, in their order, and that those are there which say what was not tested."""
+    places = [
+        place for note in document.notes for place, template in enumerate(probing.NOTES) if template.read(note) is not None
+    ]
+    right = len(places) == len(document.notes) and places == sorted(set(places))
+    ledger.holds(f"{path}.notes", None, right, "are not those that llm-audit writes, in their order, each once")
+    tested = [type(result.evidence) for result in document.results]
+    if probing.NOTES.index(probing.NOBODY_ANSWERED) in places:
+        ledger.holds(f"{path}.notes", None, not tested, "say that nobody answered")
+        return
+    for place, evidence in enumerate((ProbedChoices, ProbedRepeats)):
+        ledger.holds(f"{path}.notes", None, (place in places) == (evidence not in tested), "do not say what was not tested")
 
 
 def _digest(path: str, document: Document, report: Report, ledger: Ledger) -> None:
