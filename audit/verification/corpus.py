@@ -7,7 +7,7 @@ from pathlib import Path
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import populations
 from llm_audit.detectors.registry import described, shipped
-from llm_audit.results import Benchmark, Corpus, Interval, Manifest, Verdict
+from llm_audit.results import Benchmark, Corpus, Interval, Manifest, Ranked, Verdict
 from llm_audit.scanning.results import ROWS, SHOWN, Summary, detectors_of, judged_again, read_rows, stated
 from llm_audit.stats.classification import binomial_interval
 from llm_audit.verification.ledger import Ledger
@@ -59,10 +59,9 @@ def _stated(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> N
     ledger.same(f"{path}.ranked", len(subject.ranked), min(SHOWN, discovery.tests))
     places = [entry.p_value for entry in subject.ranked]
     ledger.holds(f"{path}.ranked", None, places == sorted(places), "are not in the order of their p-values")
-    for number, entry in enumerate(subject.ranked):
-        at, found = f"{path}.ranked[{number}]", entry.q_value <= discovery.alpha
-        ledger.holds(f"{at}.verdict", entry.verdict, found == (entry.verdict is Verdict.FINDING), "is not that of its q-value")
-        ledger.holds(f"{at}.p_value", entry.p_value, entry.p_floor <= entry.p_value <= entry.q_value, "is impossible")
+    wrong = [number for number, entry in enumerate(subject.ranked) if not _possible(entry, discovery.alpha)]
+    at = f"{path}.ranked[{wrong[0]}]" if wrong else f"{path}.ranked"
+    ledger.holds(at, None, not wrong, "have another verdict or p-value than the q-value allows")
     low = sum(entry.p_value <= discovery.alpha for entry in subject.ranked)
     right = discovery.low == low if low < len(subject.ranked) or discovery.tests <= SHOWN else low <= discovery.low
     ledger.holds(f"{path}.discovery.low", discovery.low, right, "is not the number of small p-values")
@@ -72,6 +71,12 @@ def _stated(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> N
         return
     if here.digest == manifest.population_digest:
         ledger.same(f"{path}.population_description", subject.population_description, here.datasheet.description)
+
+
+def _possible(entry: Ranked, alpha: float) -> bool:
+    """Whether the verdict and the p-values of a document go with its q-value."""
+    found = entry.verdict is Verdict.FINDING
+    return entry.p_floor <= entry.p_value <= entry.q_value and found == (entry.q_value <= alpha)
 
 
 def benchmark(path: str, subject: Benchmark, manifest: Manifest, ledger: Ledger) -> None:
