@@ -52,8 +52,10 @@ def _under_settings(path: str, number: int, subject: Document, evidence: Setting
         ledger.holds(f"{at}.tests", None, stored, "lack what their p-values follow from")
         ledger.holds(f"{at}.tests", None, place != evidence.shown or len(absent) == len(rules), "repeat those that are shown")
     ledger.holds(f"{path}.evidence.settings", None, right, "hold other tests than the report")
-    shared = [test.evidence for test in tests] + [each.evidence for setting in evidence.settings for each in setting.tests]
-    counts = {tests for each in shared if (tests := getattr(each, "tests", None)) is not None}
+    shared = [test.evidence for test in tests] + [
+        deciding.evidence for setting in evidence.settings for deciding in setting.tests
+    ]
+    counts = {count for measured in shared if (count := getattr(measured, "tests", None)) is not None}
     ledger.holds(f"{path}.tests", None, counts <= {max(len(rules), 1)}, "are not as many as share alpha")
     others = [other for other in range(len(subject.attributions)) if other != number]
     against = [rival.candidate for rival in evidence.against]

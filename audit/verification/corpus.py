@@ -75,8 +75,8 @@ def _stated(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> N
 
 def _possible(entry: Ranked, alpha: float) -> bool:
     """Whether the verdict and the p-values of a document go with its q-value."""
-    found = entry.verdict is Verdict.FINDING
-    return entry.p_floor <= entry.p_value <= entry.q_value and found == (entry.q_value <= alpha)
+    finding = entry.verdict is Verdict.FINDING
+    return entry.p_floor <= entry.p_value <= entry.q_value and finding == (entry.q_value <= alpha)
 
 
 def benchmark(path: str, subject: Benchmark, manifest: Manifest, ledger: Ledger) -> None:
@@ -103,7 +103,7 @@ def _tables(path: str, subject: Benchmark, ledger: Ledger) -> None:
     for name, sizes in (("false_alarms", ("n",)), ("power", ("n_human", "n_machine"))):
         rows = getattr(subject, name)
         slices = list(dict.fromkeys((row.by, row.group) for row in rows))
-        expected = [(each, detector) for each in slices for detector in subject.detectors]
+        expected = [(place, detector) for place in slices for detector in subject.detectors]
         right = [((row.by, row.group), row.detector) for row in rows] == expected
         ledger.holds(f"{path}.{name}", None, right, "lack a row for each detector and slice, in their order")
         counts = {(row.by, row.group, *(getattr(row, size) for size in sizes)) for row in rows}
@@ -111,7 +111,7 @@ def _tables(path: str, subject: Benchmark, ledger: Ledger) -> None:
         for row in rows:
             humans.setdefault((row.by, row.group), set()).add(getattr(row, sizes[0]))
     ledger.holds(
-        f"{path}.power", None, all(len(each) == 1 for each in humans.values()), "are of other human texts than the rates"
+        f"{path}.power", None, all(len(sizes) == 1 for sizes in humans.values()), "are of other human texts than the rates"
     )
     detectors = [curve.detector for curve in subject.curves]
     ledger.holds(f"{path}.curves", None, detectors in ([], list(subject.detectors)), "are not one for each detector")

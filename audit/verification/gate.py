@@ -71,9 +71,9 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
                 ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
         _in_order(f"{place}.gate", document, ledger)
         _counted(place, document, ledger)
-    stored = {document.gate.counted is not None for document in report.documents if document.gate}
-    ledger.holds("gate", None, len(stored) < 2, "is of texts of which some lack the rules that count")
-    if report.documents and stored != {True}:
+    known = {document.gate.counted is not None for document in report.documents if document.gate}
+    ledger.holds("gate", None, len(known) < 2, "is of texts of which some lack the rules that count")
+    if report.documents and known != {True}:
         ledger.notes.append(NOT_COUNTED)
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)

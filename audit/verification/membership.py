@@ -76,12 +76,14 @@ OF_TWO_SIDES = frozenset({"copies"})
 
 def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger) -> None:
     """Check that the conditions are those of what was measured, and that counts and seeds of one thing are the same."""
-    own = OF_SCORES if subject.texts else OF_TWO_SIDES
+    fitting = OF_SCORES if subject.texts else OF_TWO_SIDES
     rule = find_rule(subject.deciding[0].rule) if subject.deciding else None
     if subject.deciding:
-        own = rule.conditions if isinstance(rule, MembershipTest) else frozenset(Conditions.model_fields)
+        fitting = rule.conditions if isinstance(rule, MembershipTest) else frozenset(Conditions.model_fields)
     others = [
-        name for name in stated.model_fields_set if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | own
+        name
+        for name in stated.model_fields_set
+        if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | fitting
     ]
     ledger.holds(f"{path}.conditions", None, not others, f"hold {', '.join(sorted(others))}, which was not asked for")
     sizes_of_tests = {test.n for test in subject.tests}
@@ -113,12 +115,12 @@ def _sides(path: str, subject: Membership, stated: Conditions, manifest: Manifes
     names = sorted(subject.texts[0].scores) if subject.texts else []
     for number, text in enumerate(subject.texts):
         ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), names)
-    ledger.same(f"{path}.separations", sorted(each.score for each in subject.separations), names if both else [])
+    ledger.same(f"{path}.separations", sorted(separation.score for separation in subject.separations), names if both else [])
     ours = {rule.name: rule for rule in shipped("membership")}
-    for number, each in enumerate(subject.separations):
-        if (rule := ours.get(each.score)) is not None:  # a plugin's may not be here
-            ledger.same(f"{path}.separations[{number}].rule", each.rule, rule.code)
-            ledger.same(f"{path}.separations[{number}].title", each.title, rule.title)
+    for number, separation in enumerate(subject.separations):
+        if (rule := ours.get(separation.score)) is not None:  # a plugin's may not be here
+            ledger.same(f"{path}.separations[{number}].rule", separation.rule, rule.code)
+            ledger.same(f"{path}.separations[{number}].title", separation.title, rule.title)
     if subject.texts and not both and set(names) <= ours.keys():
         codes = sorted({ours[name].code for name in names})
         ledger.same("manifest.detectors", manifest.detectors, codes)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from llm_audit.common.errors import AuditError
 from llm_audit.common.templates import Template, known
 from llm_audit.detectors import judging
 from llm_audit.reports.wording import attribution as on_candidates
 from llm_audit.reports.wording import limits, probing, unjudged
-from llm_audit.reports.wording.integrity import of_marks, tampering
+from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Document, Report, Verdict
 from llm_audit.results.documents import Tokens
 from llm_audit.results.watermark_evidence import KeyedText, ProbedChoices, ProbedRepeats
@@ -107,9 +108,10 @@ def _curves(path: str, document: Document) -> Iterator[tuple[str, Tokens]]:
 def _doubts(path: str, document: Document, ledger: Ledger) -> None:
     """Check that what qualifies a verdict on the author stands beside one alone, and that the reason in a word follows it."""
     judged = document.combined is not None and document.combined.family == "origin" and not document.attributions
+    shorter = document.gate is not None and document.why_unjudged is None  # than its policy asks: it was judged before
     for name in ("doubt", "omitted", "stretches"):
         stated = getattr(document, name)
-        ledger.holds(f"{path}.{name}", None, judged or stated is None, "is said of a text that was not judged")
+        ledger.holds(f"{path}.{name}", None, judged or shorter or stated is None, "is said of a text that was not judged")
     if document.combined is not None or document.attributions:
         doubtful = judged and document.combined is not None and document.combined.verdict is Verdict.FINDING
         ledger.same(f"{path}.why_unjudged", document.why_unjudged, document.doubt if doubtful else None)
@@ -131,13 +133,13 @@ def _unjudged(path: str, document: Document, population: str | None, ledger: Led
     if not _says_nothing(document):
         return
     templates = NO_PROSE if why == "no_prose" else unjudged.REASONS.get(why, ()) if why else (unjudged.SHORTER_THAN_ASKED,)
-    reason = _reason(document)
+    reason = unjudged.reason_of(document)
     stated = None if reason is None else known(reason, templates)
     if stated is None and why is None:
         if NO_REASON not in ledger.notes:
             ledger.notes.append(NO_REASON)
         return
-    ledger.holds(f"{path}.summary", document.summary, stated is not None, "is no reason that llm-audit gives")
+    ledger.holds(f"{path}.summary", reason, stated is not None, "is no reason that llm-audit gives")
     for name, value in (stated or {}).items():
         if name == "tokens":
             ledger.same(f"{path}.tokens", None if document.tokens is None else str(document.tokens), value)
@@ -145,16 +147,6 @@ def _unjudged(path: str, document: Document, population: str | None, ledger: Led
             ledger.same(f"{path}.language", document.language, value)
         elif name == "population":
             ledger.same("manifest.population", population, value)
-
-
-def _reason(document: Document) -> str | None:
-    """Why a text was not judged, out of its summary, which goes on with what was found beside; None: it has another form."""
-    beside = [tampering(document)] * bool(document.tampering)
-    beside += [result.reason for result in document.wanted if result.verdict is not Verdict.PASS]
-    opening, after = unjudged.OPENING, "".join(f" {sentence}" for sentence in beside)
-    if not (document.summary.startswith(opening) and document.summary.endswith(after)):
-        return None
-    return document.summary[len(opening) : len(document.summary) - len(after)]
 
 
 def _of_candidates(path: str, document: Document, stored: bool, ledger: Ledger) -> None:
@@ -188,9 +180,9 @@ def _compared(path: str, document: Document, notes: list[str], ledger: Ledger) -
     read = [fields for note in notes if (fields := on_candidates.NOT_COMPARED_WITH_PEOPLE.read(note))]
     reason = "do not say why there is no comparison with people"
     ledger.holds(f"{path}.notes", None, len(read) == (document.combined is None), reason)
-    sentences: tuple[Template, ...] = (*NO_PROSE, *(each for reasons in unjudged.REASONS.values() for each in reasons))
+    sentences: tuple[Template, ...] = (*NO_PROSE, *chain.from_iterable(unjudged.REASONS.values()))
     for fields in read:
-        reason_read = _reason(document.model_copy(update={"summary": fields["summary"]}))
+        reason_read = unjudged.reason_in(fields["summary"], document)
         values = None if reason_read is None else known(reason_read, sentences)
         ledger.holds(f"{path}.notes", fields["summary"], values is not None, "hold no reason of ours")
         if values is not None and "language" in values:

@@ -193,7 +193,7 @@ def _notes(text: Text) -> list[str]:
     person_notes = text.person.notes[len(text.raw.notes) :]
     notes = [*text.raw.notes, *(wording.AS_IT_STANDS.write(note=note) for note in person_notes)]
     if text.person.combined is None:
-        notes.append(wording.NOT_COMPARED_WITH_PEOPLE.write(summary=text.person.summary))
+        notes.append(wording.not_compared(text.person))
     assumed = [author.name for author in text.authors if author.candidate.order_assumed]
     if assumed:
         notes.append(wording.ORDER_ASSUMED.write(candidates=" and ".join(assumed)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llm_audit.common.templates import Template
 from llm_audit.reports.format import p_statement, p_value
-from llm_audit.results import Attribution, Authorship, SetAttribution
+from llm_audit.results import Attribution, Authorship, Document, SetAttribution
 
 SETS = {"sanctioned": "sanctioned models", "other": "other models"}
 """Role of a set -> its name."""
@@ -22,6 +22,11 @@ BEGINNING_ALONE = Template("Of {characters:count} characters only the first {tes
 
 OF_RUN = (NOT_COMPARED_WITH_PEOPLE, ORDER_ASSUMED, BEGINNING_ALONE)
 """Notes on a text that its run adds to those that the text alone tells, in their order; those on provenance marks follow."""
+
+
+def not_compared(person: Document) -> str:
+    """Note on why a text was not compared with human writing; `person`: its document in that comparison."""
+    return NOT_COMPARED_WITH_PEOPLE.write(summary=person.summary)
 
 
 def null(candidate: Attribution) -> str:

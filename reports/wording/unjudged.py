@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from llm_audit.common.templates import Template
+from llm_audit.reports.wording.integrity import tampering
+from llm_audit.results import Document, Verdict
 from llm_audit.results.documents import WhyUnjudged
 
 NO_RUNNING_TEXT = Template("There is no running text, once white space and what stands apart are set aside.")
@@ -36,3 +38,18 @@ REASONS: dict[WhyUnjudged, tuple[Template, ...]] = {
     "not_asked": (NOT_ASKED,),
 }
 """Why a text that could be read was not judged -> the sentences that say so; "no_prose" is of `llm_audit.text.language`."""
+
+
+def reason_of(document: Document) -> str | None:
+    """Why a text was not judged, out of its summary; None: it has another form."""
+    return reason_in(document.summary, document)
+
+
+def reason_in(summary: str, document: Document) -> str | None:
+    """Why a text was not judged, out of a summary that goes on with what was found beside; None: it has another form."""
+    beside = [tampering(document)] * bool(document.tampering)
+    beside += [result.reason for result in document.wanted if result.verdict is not Verdict.PASS]
+    after = "".join(f" {sentence}" for sentence in beside)
+    if not (summary.startswith(OPENING) and summary.endswith(after)):
+        return None
+    return summary[len(OPENING) : len(summary) - len(after)]
