@@ -10,7 +10,7 @@ from llm_audit.reports.wording.early import conditions_of
 from llm_audit.reports.wording.membership import CONTROL_ALONE
 from llm_audit.results import Conditions, Manifest, Membership, Report, Result
 from llm_audit.results.membership import is_blind
-from llm_audit.results.membership_evidence import Drawn
+from llm_audit.results.membership_evidence import Drawn, Signs
 from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import of_collection
@@ -91,6 +91,8 @@ def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger
     for number, test in enumerate(subject.tests):
         if test.draws is not None:
             ledger.same(f"{path}.tests[{number}].draws.seed", test.draws.seed, stated.seed)
+        if isinstance(test.evidence, Drawn | Signs):
+            ledger.holds(f"{path}.tests[{number}].effect", None, test.effect is not None, "is missing")
         if isinstance(test.evidence, Drawn):
             kind = test.evidence.effect
             ledger.holds(f"{path}.tests[{number}].evidence.effect", None, kind is not None, "is missing")
