@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,7 @@ from llm_audit.detectors.substitution.reference_model import PRECISIONS, Referen
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.trusted import Trusted
 from llm_audit.endpoints.client import Endpoint
-from llm_audit.endpoints.headers import read_headers
+from llm_audit.endpoints.headers import Header, read_headers
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.key import read_key
 from llm_audit.endpoints.limits import Limits
@@ -102,17 +103,18 @@ class EndpointSetup:
         limits = Limits(
             self.timeout, self.attempts, self.concurrency, self.per_second, self.max_requests, self.max_tokens
         )  # fmt: skip
-        further = read_headers(self.headers, self.headers_env)
-        return Endpoint(self.url, self.model, self.key(), limits, Journal(self.journal), headers=further)
+        key, further = self._secrets
+        return Endpoint(self.url, self.model, key, limits, Journal(self.journal), headers=further)
 
-    def key(self) -> str | None:
-        """The API key; None: the endpoint needs none."""
-        return read_key(env=self.key_env, file=self.key_file)
+    @cached_property
+    def _secrets(self) -> tuple[str | None, tuple[Header, ...]]:
+        """The API key, None if the endpoint needs none, and the headers. Read once, since a key file may be a pipe."""
+        return read_key(env=self.key_env, file=self.key_file), read_headers(self.headers, self.headers_env)
 
     def finished(self, report: results.Report, started: str, named: Sequence[StrPath | None]) -> Report:
         """The report of a run on this endpoint, its manifest completed, and keys and header values taken out of its command."""
-        key = self.key()
-        secrets = [word for header in read_headers(self.headers, self.headers_env) for word in (header.value, *header.secrets)]
+        key, headers = self._secrets
+        secrets = [word for header in headers for word in (header.value, *header.secrets)]
         return finished(report, started, [*named, self.journal, self.replay], (*secrets, *((key,) if key else ())))
 
 
@@ -212,7 +214,7 @@ def record_endpoint(
         repeats: of each question.
 
     Returns:
-        How many answers are kept, and for each kind of failure how many questions it cost.
+        How many answers can be compared, and for each reason how many questions have no such answer.
 
     Raises:
         InvalidConfiguration: the endpoint has no journal.
@@ -240,7 +242,7 @@ def watch_endpoint(
         endpoint: what is watched.
         baseline: file of earlier answers; written if it is not there.
         rows: requests for log-probabilities.
-        surface: what to ask the endpoint for.
+        surface: what to ask the endpoint for, as when the baseline was taken.
         border_inputs: write a baseline for an endpoint that hides log-probabilities: answers at temperature 1 to prompts at
             which it is undecided. `plan_audit` says how many requests that takes. A baseline that is there says itself of which
             kind it is.
@@ -260,8 +262,9 @@ def watch_endpoint(
         )
     started, path, source = now(), Path(baseline), endpoint.open()
     if not path.exists():
+        baselines.check_new(path)
         return _baseline(source, path, rows, surface, border_inputs)
-    stored, seed = baselines.read(path, source.model), sha256_of(path)[:32]
+    stored, seed = baselines.read(path, source.model, surface), sha256_of(path)[:32]
     if stored.kind == baselines.ANSWERS:
         result, rule = border_watch.compare(source, stored, surface, alpha, seed), border_tracking.rule.code
     elif border_inputs:
@@ -276,10 +279,10 @@ def _baseline(source: Endpoint | Replay, path: Path, rows: int, surface: Surface
     """Take and write a baseline; returns its number of rows or answers."""
     if border_inputs:
         answers = border_watch.take(source, surface)
-        border_watch.write_baseline(path, answers, source.model, now())
+        border_watch.write_baseline(path, answers, source.model, surface, now())
         return sum(map(len, answers.values()))
-    first, _ = watching.rows_of(source, rows, surface)
-    watching.write_baseline(path, first, source.model, now())
+    first = watching.take(source, rows, surface)
+    watching.write_baseline(path, first, source.model, surface, now())
     return len(first)
 
 

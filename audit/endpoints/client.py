@@ -33,17 +33,23 @@ from llm_audit.endpoints.envelope import Malformed, error_message
 from llm_audit.endpoints.headers import Header
 from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
 from llm_audit.endpoints.key import Scrubber, check_key
-from llm_audit.endpoints.limits import Budget, Limits, Pace
+from llm_audit.endpoints.limits import Budget, Limits, Pace, Patience
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.endpoints.transport import Answer, Broken, Line
 from llm_audit.results import Fact
 
 LONGEST_WAIT = 120.0
-"""Seconds before another attempt, whatever the server asks for."""
+"""Most seconds before another attempt. A server that wants more than the attempts left can wait is not asked again."""
+
+LONG_WAIT = 30.0
+"""Seconds; where a server wants more before another attempt, the attempt was a question in vain (`limits.Patience`)."""
 
 _AGAIN = frozenset({408, 409, 429, *range(500, 600)})
 _BROKEN_AGAIN = frozenset({"unreachable", "connection", "timeout"})
 _HOPELESS = frozenset({"key", "model", "tls"})
+_IN_VAIN = frozenset({"timeout", "malformed", "redirect", "too large", 404, 405})
+"""Kinds of failure, and statuses, by which one question says what others will come to."""
+
 _INTERRUPTED = "Not sent: the run was ended."
 
 
@@ -93,7 +99,7 @@ class Endpoint:
         self._journal.begin(self._url, model)
         self._rng, self._lock = rng or np.random.default_rng(0), threading.Lock()
         self._sleep, self._clock = sleep, clock
-        self._pace = Pace(self._limits.per_second)
+        self._pace, self._patience = Pace(self._limits.per_second), Patience(self._limits.concurrency)
         self._budget = Budget(self._limits, self._journal.records.cost)
 
     def __repr__(self) -> str:
@@ -128,9 +134,10 @@ class Endpoint:
     def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """Ask all questions; return their outcomes in order. An unanswered one is a Failure; no fault of the server raises.
 
-        A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run: what is
-        left becomes a Failure "stopped". Ended by an exception (such as KeyboardInterrupt), it cuts the connections, and
-        the journal has every attempt.
+        A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run, and so do
+        questions in a row that were asked in vain (`limits.Patience`): what is left becomes a Failure "stopped". While nobody
+        answers, a later run ends with its first question. Ended by an exception (such as KeyboardInterrupt), it cuts the
+        connections, and the journal has every attempt.
 
         Args:
             asks: two that are equal, name included, are one.
@@ -169,7 +176,7 @@ class Endpoint:
         with run.line() as line:
             for attempt in range(1, self._limits.attempts + 1):
                 wait = self._attempt(ask, attempt, line, run)
-                if wait is None or attempt == self._limits.attempts:
+                if wait is None:
                     return
                 run.sleep(wait)
 
@@ -191,14 +198,23 @@ class Endpoint:
         entry = self._note(ask, attempt, request, started, time.perf_counter() - begun, result)
         self._budget.settle(ask, _tokens(entry))
         run.reached |= entry.kind != "unreachable"
-        if entry.kind in _HOPELESS or (not run.reached and attempt == self._limits.attempts):
-            run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
         if entry.status == 400 and "max_tokens" in request and "max_completion_tokens" in entry.reason:
             self._newer = True
             return 0.0
-        if entry.status in _AGAIN or entry.kind in _BROKEN_AGAIN:
-            return self._pause(attempt, entry.headers.get("retry-after", ""))
-        return None
+        wait = self._pause(attempt, entry)
+        if entry.kind in _HOPELESS or (not run.reached and wait is None):
+            run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
+        self._count(entry, wait, run)
+        return wait
+
+    def _count(self, entry: Entry, wait: float | None, run: _Run) -> None:
+        """Take note of what came of an attempt, and end the run where the endpoint is given up."""
+        if entry.kind is None:
+            self._patience.answered()
+        elif {entry.kind, entry.status} & _IN_VAIN or (_again(entry) and (wait is None or wait > LONG_WAIT)):
+            self._patience.asked_in_vain()
+        if self._patience.lost:
+            run.end(f"Not sent: the endpoint was given up, after question upon question in vain. {entry.reason}")
 
     def _may_not_send(self, ask: Ask, run: _Run) -> str:
         """Wait until an attempt may be sent and return ""; or return, as a sentence, why it may not be sent."""
@@ -238,13 +254,19 @@ class Endpoint:
         self._journal.write(entry)
         return entry
 
-    def _pause(self, attempt: int, retry_after: str) -> float:
-        """Seconds before the next attempt: as the server says, else doubling from half a second, less up to half of it."""
-        seconds = _retry_after(retry_after, self._clock())
+    def _pause(self, attempt: int, entry: Entry) -> float | None:
+        """Seconds before the next attempt: as the server says, else doubling from half a second, less up to half of it.
+
+        None: there is to be no other.
+        """
+        left = self._limits.attempts - attempt
+        if not _again(entry) or not left or self._patience.lost:
+            return None
+        seconds = _retry_after(entry.headers.get("retry-after", ""), self._clock())
         if seconds is None:
             with self._lock:  # a generator is not made for several threads
                 seconds = 0.5 * 2 ** min(attempt - 1, 6) * float(self._rng.uniform(0.5, 1.0))
-        return min(seconds, LONGEST_WAIT)
+        return min(seconds, LONGEST_WAIT) if seconds <= LONGEST_WAIT * left else None
 
 
 class _Run:
@@ -299,15 +321,26 @@ def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tupl
         return None, ""
     message = error_message(body) or "the server does not say why"
     if 300 <= status < 400:
-        return (
-            "redirect",
-            f"Status {status}: the server points elsewhere, which is not followed: {headers.get('location', message)}",
-        )
+        where = headers.get("location", message)
+        return "redirect", _sentence(status, f"the server points elsewhere, which is not followed: {where}")
     if status in (401, 402, 403):
-        return "key", f"Status {status}: the server does not accept the key: {message}"
+        return "key", _sentence(status, f"the server does not accept the key: {message}")
     if status == 404 and re.search("model|deployment", message, re.IGNORECASE):  # Azure knows deployments
-        return "model", f"Status 404: the server does not know the model: {message}"
-    return "status", f"Status {status}: {message}"
+        return "model", _sentence(status, f"the server does not know the model: {message}")
+    if status == 404:
+        return "status", _sentence(status, f"the server has nothing at this address for {ask.surface}: {message}")
+    later = f" (Retry-After: {headers['retry-after'][:40]})" if "retry-after" in headers else ""
+    return "status", _sentence(status, message + later)
+
+
+def _sentence(status: int, words: str) -> str:
+    """The status and what is said of it, with a full stop."""
+    return f"Status {status}: {words}" + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+def _again(entry: Entry) -> bool:
+    """Whether another attempt may be answered."""
+    return entry.status in _AGAIN or entry.kind in _BROKEN_AGAIN
 
 
 def _tokens(entry: Entry) -> int | None:

@@ -12,10 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from llm_audit.common.templates import Template
-from llm_audit.endpoints.records import Failure, Position, Reply, Token, same
-
-PLACEHOLDER = -9999.0
-"""Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
+from llm_audit.endpoints.records import PLACEHOLDER, Failure, Position, Reply, Token, same
 
 LOWEST = -1000.0
 """Nats; any number below is taken for a placeholder: no two logits of a language model are that far apart."""

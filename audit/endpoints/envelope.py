@@ -11,6 +11,12 @@ from typing import Any
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
+LONGEST_NAME = 200
+"""Most characters of the name of a model or of a version that are kept."""
+
+MOST_TOKENS = 10**9
+"""Most tokens that a server can count; a larger number is no count."""
+
 
 class Malformed(ValueError):
     """Raised for a body with status 200 that contains no answer; the message is a sentence."""
@@ -123,7 +129,7 @@ def usage_of(data: dict[str, Any]) -> tuple[tuple[int | None, int | None], int]:
         return (None, None), 0
     spellings = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
     counts = (usage.get(old, usage.get(new)) for old, new in spellings)
-    prompt, completion = (count if isinstance(count, int) and count >= 0 else None for count in counts)
+    prompt, completion = (count if type(count) is int and 0 <= count <= MOST_TOKENS else None for count in counts)
     details = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
     hidden = details.get("reasoning_tokens") if isinstance(details, dict) else None
     known = completion is not None and isinstance(hidden, int) and 0 < hidden <= completion
@@ -134,6 +140,11 @@ def text_of(data: dict[str, Any], name: str) -> str:
     """The text of a field; "" if it has none."""
     value = data.get(name)
     return clean(value) if isinstance(value, str) else ""
+
+
+def name_of(data: dict[str, Any], name: str) -> str:
+    """The text of a field that holds a name, cut to `LONGEST_NAME`; "" if it has none."""
+    return text_of(data, name)[:LONGEST_NAME]
 
 
 def clean(text: str) -> str:

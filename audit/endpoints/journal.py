@@ -12,19 +12,25 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.files import Lines
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.templates import Template
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.endpoints import wire
+from llm_audit.endpoints.envelope import SURROGATES, clean
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
+
+_HEAD = json.dumps({"format": FORMAT}).encode()[:-1]
+"""How every journal begins."""
 
 FACTS = (
     "Endpoint", "Model asked for", "Model named in the answers", "System fingerprint", "Asked", "Requests", "Tokens",
@@ -276,22 +282,50 @@ def _read(path: Path) -> tuple[Records, int]:
     except OSError as error:
         raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
     length = content.rfind(b"\n") + 1
+    if not length and not content.startswith(_HEAD[: len(content)]):  # another file, of which nothing may be cut off
+        raise InvalidInput(f"{path} is no journal; name another file.")
     lines = content[:length].splitlines()
     records = Records()
     for number, line in enumerate(lines, start=1):
         try:
             fields = json.loads(line)
             if number > 1:
-                records.add(Entry(**fields))
+                records.add(_entry(fields))
             elif fields.pop("format") != FORMAT:
                 raise ValueError
             else:
-                records.url, records.model = fields["url"], fields["model"]
+                records.url, records.model = clean(fields["url"]), clean(fields["model"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise InvalidInput(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
     if length < len(content):
         records.notes = (f"The last line was cut off ({len(content) - length:,} bytes); it was left out.",)
     return records, length
+
+
+def _entry(fields: Mapping[str, Any]) -> Entry:
+    """An entry as it was written. Raises ValueError or TypeError: it is none, or says that an answer came where none did."""
+    entry = Entry(**fields)
+    ask = Ask(**entry.ask)
+    if not (_typed(entry) and _typed(ask)) or SURROGATES.search(ask.name + ask.prompt + entry.reason):
+        raise ValueError
+    if entry.kind is None:
+        wire.parse(ask, entry.body, seconds=entry.seconds, attempts=entry.attempt)
+    return replace(entry, reason=terminal_safe(entry.reason))
+
+
+def _typed(record: Entry | Ask) -> bool:
+    """Whether every field has a value of its type."""
+    return all(_fits(getattr(record, name), kind) for name, kind in get_type_hints(type(record)).items())
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if isinstance(kind, UnionType) or get_origin(kind) is Union:
+        return any(_fits(value, option) for option in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else dict if get_origin(kind) is Mapping else kind)
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from llm_audit.common.errors import InvalidConfiguration
 SHORTEST = 8
 """Fewest characters of a key: a shorter word could not be removed from texts without harming them."""
 
+LONGEST = 2**14
+"""Most characters of a key; a longer header is refused by every server."""
+
 REMOVED = "[key removed]"
 
 
@@ -29,7 +32,8 @@ def read_key(*, env: str | None = None, file: str | Path | None = None) -> str |
         return check_key(os.environ[env].strip(), f"The environment variable {env}")
     if file is not None:
         try:
-            text = Path(file).read_text(encoding="ascii").strip()
+            with Path(file).open("rb") as content:  # a device may have no end
+                text = content.read(LONGEST + 1).decode("ascii").strip()
         except (OSError, ValueError) as error:
             fault = getattr(error, "strerror", None) or "it is not plain ASCII"
             raise InvalidConfiguration(
@@ -47,6 +51,8 @@ def check_key(key: str, origin: str) -> str:
     """
     if not re.fullmatch(r"[!-~]+", key):
         raise InvalidConfiguration(f"{origin} does not hold an API key: it must be one word of printable ASCII characters.")
+    if len(key) > LONGEST:
+        raise InvalidConfiguration(f"{origin} does not hold an API key: it has more than {LONGEST:,} characters.")
     if len(key) < SHORTEST:
         raise InvalidConfiguration(
             f"{origin} holds a key of fewer than {SHORTEST} characters, which cannot be kept out of the records safely; "

@@ -14,6 +14,9 @@ from llm_audit.endpoints.records import Ask, Cost
 _TEMPLATE = 64
 """Tokens that a chat template may add."""
 
+IN_VAIN = 10
+"""Fewest questions in a row that are asked in vain before an endpoint is given up."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -103,6 +106,34 @@ class Pace:
             self._next = moment + self._interval
         if moment > now:
             sleep(moment - now)
+
+
+class Patience:
+    """How long an endpoint is asked that does not answer: until a number of questions in a row were asked in vain.
+
+    Shared by threads, and by all calls of `Endpoint.ask`. Every thread has two questions in it, so that what becomes of one
+    moment is not taken for the end.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self._most = max(IN_VAIN, 2 * concurrency)
+        self._lock = threading.Lock()
+        self._in_vain = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the endpoint is given up, until it answers."""
+        return self._in_vain >= self._most
+
+    def answered(self) -> None:
+        """Take note of an answer."""
+        with self._lock:
+            self._in_vain = 0
+
+    def asked_in_vain(self) -> None:
+        """Take note of a question that got none, or of an attempt that took as long as several."""
+        with self._lock:
+            self._in_vain += 1
 
 
 def _most_tokens(ask: Ask) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llm_audit.endpoints.envelope import clean
-from llm_audit.endpoints.records import Position, Token
+from llm_audit.endpoints.records import PLACEHOLDER, Position, Token
 
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
@@ -19,23 +19,25 @@ UNREADABLE = "log-probabilities of a shape that cannot be read"
 """The kind of defect for log-probabilities that cannot be read."""
 
 
-def positions_of(logprobs: object) -> tuple[list[Position], list[str]]:
+def positions_of(logprobs: Any) -> tuple[list[Position], list[str]]:
     """Parse log-probabilities of any dialect: the positions, and a note for anything that cannot be read."""
-    if not isinstance(logprobs, dict):
+    if not logprobs:
         return [], []
     try:
-        if isinstance(logprobs.get("content"), list):
+        kind = next((kind for kind in ("content", "tokens") if isinstance(logprobs.get(kind), list)), None)
+        if kind is None:
+            null = any(key in logprobs and logprobs[key] is None for key in ("content", "tokens"))
+            return [], [] if null or not any(logprobs.values()) else [NO_SHAPE]
+        if kind == "content":
             return [_chat_position(entry) for entry in logprobs["content"]], []
-        if isinstance(logprobs.get("tokens"), list):
-            return list(_legacy_positions(logprobs)), []
+        return list(_legacy_positions(logprobs)), []
     except _UNREADABLE:
         return [], [NO_SHAPE]
-    return [], []
 
 
 def _chat_position(entry: dict[str, Any]) -> Position:
-    top = tuple((_token(other), float(other["logprob"])) for other in entry.get("top_logprobs") or ())
-    return Position(_token(entry), _number(entry.get("logprob")), top)
+    top = _alternatives((_token(other), other["logprob"]) for other in entry.get("top_logprobs") or ())
+    return Position(_token(entry), _number(entry.get("logprob")), tuple(top))
 
 
 def _token(entry: dict[str, Any]) -> Token:
@@ -64,7 +66,8 @@ def _legacy_positions(logprobs: dict[str, Any]) -> Iterator[Position]:
     tables: Iterable[Any] = logprobs.get("top_logprobs") or [None] * len(names)
     for name, value, number, table in zip(names, values, ids, tables, strict=True):
         token = _from_string(name)
-        top = sorted(((_from_string(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
+        top = _alternatives((_from_string(other), number) for other, number in (table or {}).items())
+        top.sort(key=lambda pair: -pair[1])
         yield Position(token if number is None else Token(int(number), token.bytes, token.text), _number(value), tuple(top))
 
 
@@ -86,11 +89,10 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
     """A dictionary by id, the token of the prompt first; None for the first token."""
     if not table:
         return Position(Token(None, None, ""), None)
-    entries = [
-        (Token(int(number), None, clean(entry.get("decoded_token") or "")), float(entry["logprob"]))
-        for number, entry in table.items()
-    ]
-    return Position(*entries[0], tuple(sorted(entries, key=lambda pair: -pair[1])))
+    tokens = [Token(int(number), None, clean(entry.get("decoded_token") or "")) for number, entry in table.items()]
+    numbers = [entry["logprob"] for entry in table.values()]
+    top = sorted(_alternatives(zip(tokens, numbers, strict=True)), key=lambda pair: -pair[1])
+    return Position(tokens[0], _number(numbers[0]), tuple(top))
 
 
 def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
@@ -104,4 +106,17 @@ def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, 
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    """A log-probability; None: the server has null there. Raises TypeError: it is no number."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _alternatives(listed: Iterable[tuple[Token, object]]) -> list[tuple[Token, float]]:
+    """Alternatives with their log-probabilities: null hides one as the usual placeholder does; none where all are null."""
+    known = [(token, _number(value)) for token, value in listed]
+    if all(value is None for _, value in known):
+        return []
+    return [(token, PLACEHOLDER if value is None else value) for token, value in known]

@@ -30,7 +30,8 @@ _DEFECTS, _SILENT, _UNANSWERED = "defects", "no answers", "No answer to "
 
 _WIDTHS = (20, 5, 1, None)
 _TOO_MUCH = (400, 422, 500, 501)  # how servers refuse what they do not know or do not grant
-_FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
+_FATAL = ("key", "model", "tls", "unreachable", "timeout", "stopped", "budget")
+"""Failures that are not one surface's own; status 429 is none, either."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SurfaceCapabilities:
 
     Attributes:
         surface: chat or completions.
-        logprobs: whether generated tokens have log-probabilities.
+        logprobs: whether generated tokens have log-probabilities, legible or not.
         top_logprobs: the most alternatives that came back for a token, of 20 wanted, defective or not; 0: none.
         token_ids: whether tokens come with their ids, if asked for or by themselves.
         ask_for_ids: whether they have to be asked for (`Ask.token_ids`).
@@ -112,7 +113,7 @@ def probe(endpoint: Source) -> Capabilities:
             surfaces[surface] = _explore(endpoint, first, replies)
             continue
         failures.append(first)
-        if first.kind in _FATAL:
+        if first.kind in _FATAL or first.status == 429:
             break
     refused = _refuses(endpoint, replies[0].ask) if replies else None
     return Capabilities(
@@ -149,7 +150,7 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
     asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
     return SurfaceCapabilities(
         surface=surface,
-        logprobs=any(position.logprob is not None for position in first.positions),
+        logprobs=first.unreadable or any(position.logprob is not None for position in first.positions),
         top_logprobs=max((len(position.top) for position in first.positions), default=0),
         token_ids=own_ids or asked_ids,
         ask_for_ids=asked_ids and not own_ids,

@@ -13,6 +13,9 @@ from llm_audit.results import Fact
 Surface = Literal["chat", "completions"]
 Key = tuple[str, int | bytes | str]
 
+PLACEHOLDER = -9999.0
+"""Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
+
 
 @dataclass(frozen=True)
 class Token:

@@ -18,6 +18,9 @@ from llm_audit.endpoints.records import FailureKind
 LARGEST = 16 * 2**20
 """Most bytes of an answer, decompressed."""
 
+LARGEST_REFUSAL = 2**16
+"""Most bytes that are read of an answer whose status says that it is none."""
+
 CONNECT = 10.0
 """Most seconds for making a connection, where the whole exchange may take longer."""
 
@@ -90,11 +93,11 @@ class Line:
             watch.cancel()
 
     def _read(self, response: httpx2.Response) -> bytes:
+        if response.status_code == 200:
+            return _unpacked(response, LARGEST)
         try:
-            return _unpacked(response)
+            return _unpacked(response, LARGEST_REFUSAL, whole=False)
         except Broken:
-            if response.status_code == 200:
-                raise
             return b""  # the status says enough
 
     def _broken(self, error: Exception) -> Broken:
@@ -103,8 +106,8 @@ class Line:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Broken("tls", "The certificate of the server is not trusted, or is not for this host.")
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-            return Broken("unreachable", f"No connection to the server: {error}.")
-        return Broken("connection", f"The connection broke off: {error or type(error).__name__}.")
+            return Broken("unreachable", f"No connection to the server: {str(error).rstrip('.')}.")
+        return Broken("connection", f"The connection broke off: {str(error).rstrip('.') or type(error).__name__}.")
 
     def _ended(self) -> Broken:
         if self._cut:
@@ -128,8 +131,11 @@ class Line:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # not that of a TLS socket, which first changes itself
 
 
-def _unpacked(response: httpx2.Response) -> bytes:
-    """The decompressed body. Done here because httpx2 sets no bound: a gzip bomb is stopped as soon as it is too large."""
+def _unpacked(response: httpx2.Response, most: int, *, whole: bool = True) -> bytes:
+    """The decompressed body, of at most so many bytes; if not `whole`, its beginning where it has more.
+
+    Done here because httpx2 sets no bound: a gzip bomb is stopped as soon as it is too large.
+    """
     packing = response.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise Broken("malformed", f"The answer is packed as {packing[:40]!r}, which was not asked for.", response.status_code)
@@ -138,11 +144,13 @@ def _unpacked(response: httpx2.Response) -> bytes:
     for chunk in response.iter_raw():
         received += len(chunk)  # more than that may follow the end of what was packed
         try:
-            content += unpack.decompress(chunk, LARGEST + 1 - len(content)) if unpack else chunk
+            content += unpack.decompress(chunk, most + 1 - len(content)) if unpack else chunk
         except zlib.error:
             raise Broken("malformed", "The answer cannot be unpacked.", response.status_code) from None
-        if max(len(content), received) > LARGEST:
-            raise Broken("too large", f"The answer has more than {LARGEST >> 20} MB.", response.status_code)
+        if max(len(content), received) > most:
+            if not whole:
+                return bytes(content[:most])
+            raise Broken("too large", f"The answer has more than {most >> 20} MB.", response.status_code)
     if unpack and content and not unpack.eof:
         raise Broken("malformed", "The packed answer is cut off.", response.status_code)
     return bytes(content)

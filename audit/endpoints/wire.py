@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_audit.endpoints.defects import judged, last_digit, placeholders, repaired
-from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, text_of, usage_of
+from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, name_of, text_of, usage_of
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.positions import NO_SHAPE, positions_of, prompt_length, prompt_of
 from llm_audit.endpoints.records import Ask, Reply
@@ -114,9 +114,9 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         text=text,
         positions=positions,
         prompt_positions=(*prompt[:first], *judged(prompt[first:], rounded)[0]),
-        finish=text_of(choice, "finish_reason"),
-        model=text_of(data, "model"),
-        fingerprint=text_of(data, "system_fingerprint"),
+        finish=name_of(choice, "finish_reason"),
+        model=name_of(data, "model"),
+        fingerprint=name_of(data, "system_fingerprint"),
         usage=usage,
         defects=(*notes, *flaws),
         seconds=seconds,
@@ -134,4 +134,4 @@ def summary(body: str) -> tuple[str, str, tuple[int | None, int | None]]:
         data, _, _ = choice_of(body)
     except Malformed:
         return "", "", (None, None)
-    return text_of(data, "model"), text_of(data, "system_fingerprint"), usage_of(data)[0]
+    return name_of(data, "model"), name_of(data, "system_fingerprint"), usage_of(data)[0]

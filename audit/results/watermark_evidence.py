@@ -167,3 +167,5 @@ class ProbedTogether(Model):
 
     kind: Literal["probed_together"] = "probed_together"
     tests: tuple[ProbedTest, ...] = Field(min_length=1)
+    asked: int | None = Field(default=None, ge=1, le=MOST_TOKENS, description="questions; None: in an early version")
+    unanswered: int | None = Field(default=None, ge=0, le=MOST_TOKENS, description="of these, those without an answer")

@@ -172,7 +172,7 @@ def _of_audit(path: str, subject: Substitution, ledger: Ledger) -> None:
     asked = int(wanted) > 0 if wanted.isdecimal() else subject.asking is not None and alternatives == {"0"}
     if texts or asked:
         lacking = not texts and not noted(wording.OTHER_VOCABULARY, wording.UNKNOWN_TOKENS, wording.OTHER_NAMES)
-        same(wording.TOO_FEW_TEXTS, lacking, "too few prompts have all their texts")
+        same((wording.TOO_FEW_TEXTS, wording.NO_TEXTS), lacking, "too few prompts have all their texts, or none says anything")
     if ranks is None:
         return
     of_texts = ranks.measure != LOG_PROBABILITIES

@@ -82,8 +82,9 @@ def _probed(path: str, document: Document, ledger: Ledger) -> None:
     if probing.NOTES.index(probing.NOBODY_ANSWERED) in places:
         ledger.holds(f"{path}.notes", None, not tested, "say that nobody answered")
         return
-    for place, evidence in enumerate((ProbedChoices, ProbedRepeats)):
-        ledger.holds(f"{path}.notes", None, (place in places) == (evidence not in tested), "do not say what was not tested")
+    right = (probing.NOTES.index(probing.NO_CHOICES) in places) == (ProbedChoices not in tested)
+    weighed = {probing.NOTES.index(probing.NO_LOGPROBS), probing.NOTES.index(probing.NO_REPEATS)}.isdisjoint(places)
+    ledger.holds(f"{path}.notes", None, right and (weighed or ProbedRepeats not in tested), "do not say what was not tested")
 
 
 def _digest(path: str, document: Document, report: Report, ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 
 from llm_audit.common.errors import AuditError
 from llm_audit.common.files import create
+from llm_audit.endpoints.records import Surface
 
 ROWS, ANSWERS = "llm-audit substitution baseline", "llm-audit border baseline"
 """Kinds: rows of log-probabilities; answers to border inputs."""
 
 VERSION = 1
+
+LONGEST = 100
+"""Most characters of a baseline's model and date that are shown."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +43,36 @@ class Baseline:
         return AuditError(f"{self.path} is no baseline that this version reads.")
 
 
-def write(path: Path, kind: str, model: str, created: str, content: Mapping[str, Any]) -> None:
+def write(path: Path, kind: str, model: str, surface: Surface, created: str, content: Mapping[str, Any]) -> None:
     """Write a baseline. Raises AuditError: the file exists or cannot be written."""
-    everything = {"kind": kind, "version": VERSION, "model": model, "created": created, **content}
+    everything = {"kind": kind, "version": VERSION, "model": model, "surface": surface, "created": created, **content}
     try:
         create(path, (json.dumps(everything, indent=1) + "\n").encode())
     except OSError as error:
         raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
 
 
-def read(path: Path, model: str) -> Baseline:
-    """A baseline, of which the head was checked. Raises AuditError: there is none, or it is of another version or model."""
+def check_new(path: Path) -> None:
+    """Refuse a place where no baseline can be written, before anything is asked. Raises AuditError."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise AuditError(f"Cannot write the baseline {path}: its folder does not exist.")
+    if path.is_symlink() or not os.access(folder, os.W_OK | os.X_OK):
+        raise AuditError(f"Cannot write the baseline {path}: its folder allows no new file of this name.")
+
+
+def read(path: Path, model: str, surface: Surface) -> Baseline:
+    """A baseline, of which the head was checked.
+
+    Raises:
+        AuditError: there is none, or it is of another version, model or surface. Early ones do not say of which surface.
+    """
     try:
+        if not path.is_file():  # a pipe may keep us waiting, a device has no end
+            raise AuditError(f"The baseline {path} cannot be read: it is not a plain file.")
         content = json.loads(path.read_bytes())
-        baseline = Baseline(path, str(content["kind"]), str(content["created"]), content)
-        version, named = content["version"], content["model"]
+        baseline = Baseline(path, str(content["kind"]), str(content["created"])[:LONGEST], content)
+        version, named = content["version"], str(content["model"])
     except OSError as error:
         raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -60,5 +80,7 @@ def read(path: Path, model: str) -> Baseline:
     if version != VERSION or baseline.kind not in (ROWS, ANSWERS):
         raise baseline.unreadable()
     if named != model:
-        raise AuditError(f"The baseline {path} is of the model {named!r}, not {model!r}.")
+        raise AuditError(f"The baseline {path} is of the model {named[:LONGEST]!r}, not {model!r}.")
+    if (asked := content.get("surface", surface)) != surface:
+        raise AuditError(f"The baseline {path} is of the surface {str(asked)[:LONGEST]}; ask with --surface as then.")
     return baseline

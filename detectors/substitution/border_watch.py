@@ -111,18 +111,18 @@ def take(source: Source, surface: Surface) -> Answers:
     return answers
 
 
-def write_baseline(path: Path, answers: Answers, model: str, created: str) -> None:
+def write_baseline(path: Path, answers: Answers, model: str, surface: Surface, created: str) -> None:
     """Write a baseline file. Raises AuditError: it exists or cannot be written."""
-    baseline.write(path, baseline.ANSWERS, model, created, {"answers": answers})
+    baseline.write(path, baseline.ANSWERS, model, surface, created, {"answers": answers})
 
 
 def answers_in(stored: Baseline) -> Answers:
-    """The answers of a baseline. Raises AuditError: they are damaged, or of too few prompts."""
+    """The answers of a baseline. Raises AuditError: they are damaged, or to too few prompts or too many."""
     kept = stored.content.get("answers")
-    if not isinstance(kept, dict) or len(kept) < FEWEST:
+    if not isinstance(kept, dict) or not FEWEST <= len(kept) <= INPUTS:
         raise stored.unreadable()
     for texts in kept.values():
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or not 0 < len(texts) <= KEPT:
             raise stored.unreadable()
     return kept
 
@@ -139,4 +139,4 @@ def compare(source: Source, stored: Baseline, surface: Surface, alpha: float, se
         tests = (border_tracking.derive(measured, terms),)
     earlier, later = (sum(map(len, answers.values())) for answers in (before, after))
     fact = Fact(name="Answers", value=stated_answers(earlier, later, len(before)))
-    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
+    return compared(source, stored.created, tests, fact, later + len(failures), failures, obstacle, terms)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from llm_audit.text.lines import open_lines, parse
 
 FEWEST_WORDS = 4
 """Fewest words of a truncated prompt."""
+
+MOST_WORDS = 400
+"""Most words of a truncated prompt: all beginnings of one without end would fill the memory."""
 
 FEWEST = 10
 """Fewest requests to the endpoint, and fewest questions for null distances."""
@@ -107,6 +111,6 @@ def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Gene
 
 
 def _beginnings(prompt: str) -> list[str]:
-    """The prompt up to the end of each of its words from the fourth on, but for the whole."""
-    ends = [match.end() for match in re.finditer(r"\S+", prompt)]
+    """The prompt up to the end of each of its words from the fourth to the 400th, but for the whole."""
+    ends = [match.end() for match in islice(re.finditer(r"\S+", prompt), MOST_WORDS + 1)]
     return [prompt[:end] for end in ends[FEWEST_WORDS - 1 : -1]]

@@ -11,10 +11,10 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.substitution import prompt_tokens
 from llm_audit.detectors.substitution.prompts import pool_of
-from llm_audit.detectors.substitution.questions import questions, texts
+from llm_audit.detectors.substitution.questions import is_question, questions, texts
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.probe import Capabilities
-from llm_audit.endpoints.records import Failure, Source, Surface
+from llm_audit.endpoints.records import Failure, Reply, Source, Surface
 
 FIRST_SEED = 10**8
 """First seed of recorded texts, unlike those of an audit: an endpoint that honours seeds would repeat the same texts."""
@@ -30,7 +30,7 @@ def record(
     settings: Settings,
     progress: Progress = silent,
 ) -> tuple[int, Counter[str]]:
-    """Ask everything; returns how many answers came, and for each kind of failure how many questions it cost.
+    """Ask everything; returns how many answers can be compared, and for each reason how many questions have no such answer.
 
     Raises:
         AuditError: the endpoint gives no answers on that surface.
@@ -49,5 +49,18 @@ def record(
         named(progress, "Asking for texts"),
     )
     outcomes += source.ask(prompt_tokens.questions(known, settings.tokens), named(progress, "Counting tokens"))
-    failures = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Failure))
-    return len(outcomes) - failures.total(), failures
+    silent = not any(outcome.text for outcome in outcomes if isinstance(outcome, Reply))
+    lost = Counter(filter(None, (_fault(outcome, silent) for outcome in outcomes)))
+    return len(outcomes) - lost.total(), lost
+
+
+def _fault(outcome: Reply | Failure, silent: bool) -> str:
+    """Why an outcome is nothing that another endpoint can be held against, as a sentence; "" if it can be.
+
+    An honest model may write nothing now and then; `silent`: the endpoint never writes anything.
+    """
+    if isinstance(outcome, Failure):
+        return outcome.reason
+    if is_question(outcome) and outcome.defects:
+        return outcome.defects[0]
+    return "The answer has no text." if silent else ""

@@ -205,6 +205,9 @@ def _texts(
         few = notes.TOO_FEW_TEXTS.write(complete=len(complete), first=TEXTS[0], second=TEXTS[1], fewest=FEWEST)
         gathered.notes.append(few)
         return
+    if not any(text.strip() for _, text in written):  # a server that leaves out what it was asked for, not another law
+        gathered.notes.append(notes.NO_TEXTS.write(texts=len(written), first=TEXTS[0], second=TEXTS[1]))
+        return
     tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
     gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
 

@@ -13,7 +13,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, tracking
 from llm_audit.detectors.substitution.baseline import Baseline
-from llm_audit.detectors.substitution.conclude import conclude
+from llm_audit.detectors.substitution.conclude import MOST_MISSING, conclude
 from llm_audit.detectors.substitution.subject import endpoint_of, spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.reports.wording.substitution import rows as stated_rows
@@ -23,8 +23,11 @@ from llm_audit.stats.tracking import table
 PROMPT, ALTERNATIVES = "x", 20
 """The prompt, as in the paper: the shorter it is, the more sensitive the answer."""
 
-FEWEST = 5
-"""Fewest rows of each side: 5 against 5 give p = 1/252."""
+FEWEST, MOST = 5, 1000
+"""Fewest rows of each side: 5 against 5 give p = 1/252; and most."""
+
+LOWEST = -10_000.0
+"""Least number that an early baseline may hold, which kept placeholders."""
 
 Row = Mapping[Hashable, float]
 
@@ -125,32 +128,64 @@ def _names(key: str) -> list[int | str | None]:
     return list(names)
 
 
-def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
-    """Write a baseline file. Raises AuditError: it exists or cannot be written, or the rows are too few."""
+def take(source: Source, count: int, surface: Surface) -> list[Row]:
+    """What a baseline keeps: rows of log-probabilities.
+
+    Raises:
+        AuditError: there are too few; why.
+    """
+    rows, outcomes = rows_of(source, count, surface)
     if len(rows) < FEWEST:
+        other = "" if _failures(outcomes) else " Where they are hidden, take a baseline of border inputs (--border-inputs)."
         raise AuditError(
-            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. Where they are "
-            "hidden, take one of border inputs (--border-inputs)."
+            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. "
+            f"{_why_few(outcomes)}{other}"
         )
-    baseline.write(path, baseline.ROWS, model, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
+    return rows
+
+
+def _failures(outcomes: Sequence[Reply | Failure]) -> list[Failure]:
+    return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+
+
+def _why_few(outcomes: Sequence[Reply | Failure]) -> str:
+    """Why there are too few rows, as a sentence: the first failure, else what is wrong with the answers."""
+    if failures := _failures(outcomes):
+        return failures[0].reason
+    defects = [defect for outcome in outcomes if isinstance(outcome, Reply) for defect in outcome.defects]
+    return defects[0] if defects else "The answers hold no alternatives with log-probabilities."
+
+
+def write_baseline(path: Path, rows: Sequence[Row], model: str, surface: Surface, created: str) -> None:
+    """Write a baseline file. Raises AuditError: it exists or cannot be written."""
+    baseline.write(path, baseline.ROWS, model, surface, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
 
 
 def rows_in(stored: Baseline) -> list[Row]:
-    """The rows of a baseline. Raises AuditError: they are damaged, too few, or of another prompt."""
+    """The rows of a baseline. Raises AuditError: they are damaged, too few or too many, or of another prompt."""
+    rows = stored.content.get("rows")
+    if stored.content.get("prompt") != PROMPT or not isinstance(rows, list) or not FEWEST <= len(rows) <= MOST:
+        raise stored.unreadable()
     try:
-        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in stored.content["rows"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        known = all(row and all(_is_name(key) and LOWEST <= value <= 1 for key, value in row.items()) for row in rows)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise stored.unreadable() from error
-    if stored.content.get("prompt") != PROMPT or len(rows) < FEWEST:
+    if not known:
         raise stored.unreadable()
     return rows
+
+
+def _is_name(key: str) -> bool:
+    """Whether a key names a token, as `names_of` does."""
+    names = _names(key)
+    return len(names) == 3 and isinstance(names[0], int | None) and all(isinstance(name, str | None) for name in names[1:])
 
 
 def compare(source: Source, stored: Baseline, count: int, surface: Surface, alpha: float, seed: str) -> Substitution:
     """Compare the endpoint now with the rows of the baseline."""
     before = rows_in(stored)
     after, outcomes = rows_of(source, count, surface)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    failures = _failures(outcomes)
     terms, obstacle = Terms(alpha), None
     tests: tuple[Result, ...] = ()
     named = alike_named(before, after) if len(after) >= FEWEST else None
@@ -163,10 +198,9 @@ def compare(source: Source, stored: Baseline, count: int, surface: Surface, alph
             "one; take a new baseline."
         )
     else:
-        why = failures[0].reason if failures else "The answers hold no log-probabilities."
-        obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
+        obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {_why_few(outcomes)}"
     fact = Fact(name="Rows", value=stated_rows(len(before), len(after)))
-    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
+    return compared(source, stored.created, tests, fact, len(outcomes), failures, obstacle, terms)
 
 
 def compared(
@@ -174,6 +208,7 @@ def compared(
     taken: str,
     tests: tuple[Result, ...],
     counted: Fact,
+    asked: int,
     failures: Sequence[Failure],
     obstacle: str | None,
     terms: Terms,
@@ -185,6 +220,7 @@ def compared(
         taken: when the baseline was.
         tests: that could be made.
         counted: how much there was to compare.
+        asked: requests; with more than a tenth of them unanswered nothing is called unchanged.
         failures: requests without an answer.
         obstacle: why there is no test, as a sentence; None: there is one.
         terms: of the verdict.
@@ -204,4 +240,8 @@ def compared(
         since=taken,
         obstacle=obstacle,
     )
-    return conclude(subject, terms)
+    concluded = conclude(subject, terms)
+    if concluded.served is Served.CONSISTENT and len(failures) > MOST_MISSING * asked:
+        missing = f"{len(failures)} of {asked} requests got no answer, and the others show no change. {failures[0].reason}"
+        return conclude(subject.model_copy(update={"tests": (), "obstacle": missing}), terms)
+    return concluded

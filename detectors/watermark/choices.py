@@ -43,6 +43,11 @@ def outcome(evidence: ProbedChoices) -> Numbers:
     return Numbers(math.log(result.p_value), math.log(result.p_floor))
 
 
+def alike(evidence: ProbedChoices) -> bool:
+    """Whether it is always the same word, which no exchange of contexts can tell from a mark."""
+    return int((_table(evidence).sum(axis=(0, 1)) > 0).sum()) < 2
+
+
 def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[ProbedChoices], terms: Terms) -> Result:
     """The result of a test of choices."""
     requires(measured, ProbedChoices)

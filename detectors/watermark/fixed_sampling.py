@@ -46,13 +46,18 @@ def outcome(evidence: ProbedRepeats) -> Numbers:
     return Numbers(min(0.0, -float(average_e(np.array(bets)))), min(0.0, floor))
 
 
+def alike(evidence: ProbedRepeats) -> bool:
+    """Whether the endpoint always answers alike, of which the test says nothing."""
+    return evidence.answers > ALIKE >= evidence.distinct
+
+
 def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
     """The result; an endpoint that always answers alike is not assessed."""
     requires(measured, ProbedRepeats)
     evidence = measured.evidence
     log_p, log_floor = outcome(evidence)
     verdict, clause = decision(math.exp(log_p), math.exp(log_floor), terms.alpha)
-    if evidence.answers > ALIKE >= evidence.distinct:
+    if alike(evidence):
         verdict, clause = (
             Verdict.NOT_ASSESSABLE,
             "it always answers alike: stored answers, a fixed seed, temperature 0, or a mark without any choice",

@@ -24,6 +24,10 @@ from llm_audit.results.watermark_evidence import (
 Test = KeyedText | KeyedWindows | KeyedBets | ProbedChoices | ProbedRepeats | ProbedPhases
 
 
+MOST_UNANSWERED = 0.1
+"""Share of a probe's questions without an answer above which no absence of a mark is stated."""
+
+
 def numbers(test: Test) -> Numbers:
     """The p-value and floor of one test."""
     if isinstance(test, KeyedText):
@@ -40,31 +44,51 @@ def numbers(test: Test) -> Numbers:
 def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) -> Result:
     """The result: the smallest p-value of the tests, times their number."""
     requires(measured, KeyedTogether, ProbedTogether)
-    tests: tuple[Test, ...] = measured.evidence.tests
+    evidence = measured.evidence
+    tests: tuple[Test, ...] = evidence.tests
+    probe = evidence if isinstance(evidence, ProbedTogether) else None
     if any(test.tests != len(tests) for test in tests if isinstance(test, KeyedText | KeyedWindows | KeyedBets)):
         raise ValueError("the tests that share alpha are not those that are there")
-    by_test = [numbers(test) for test in tests]
+    by_test = [_of_probe(test, probe) if probe else numbers(test) for test in tests]
     best = min(range(len(by_test)), key=lambda i: by_test[i].log_p)
     log_p, log_floor = times(Numbers(by_test[best].log_p, min(of_test.log_floor for of_test in by_test)), len(by_test))
     p, floor = math.exp(log_p), math.exp(log_floor)
     verdict, clause = decision(p, floor, terms.alpha)
+    statement = _statement(tests[best], verdict)
+    if probe and verdict is not Verdict.FINDING and (silence := _silence(probe, floor)):
+        verdict, clause, statement = Verdict.NOT_ASSESSABLE, "nothing is concluded", silence
     over = f"the best of {len(by_test)} tests, times {len(by_test)}; " if len(by_test) > 1 else ""
-    probed = isinstance(measured.evidence, ProbedTogether)
     return Result(
         rule=rule.code,
         name=rule.title,
-        subject="endpoint" if probed else "document",
-        null=NULL_OF_ENDPOINTS if probed else rule.null,
+        subject="endpoint" if probe else "document",
+        null=NULL_OF_ENDPOINTS if probe else rule.null,
         verdict=verdict,
-        reason=f"{_statement(tests[best], verdict)}: {p_statement(p, alpha=terms.alpha)}, {over}{clause}.",
+        reason=f"{statement}: {p_statement(p, alpha=terms.alpha)}, {over}{clause}.",
         statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(by_test)} tests"),
         p_value=p,
         p_floor=floor,
         n=_units(tests[best]),
-        evidence=measured.evidence,
-        assumptions=() if probed else rule.assumptions,
+        evidence=evidence,
+        assumptions=() if probe else rule.assumptions,
         method=rule.method,
     )
+
+
+def _of_probe(test: Test, probe: ProbedTogether) -> Numbers:
+    """The p-value and floor of one test of an endpoint: 1 of one that says nothing of it, which early versions did not heed."""
+    alike = isinstance(test, ProbedRepeats) and fixed_sampling.alike(test)
+    alike |= isinstance(test, ProbedChoices) and choices.alike(test)
+    return Numbers(0.0, 0.0) if alike and probe.asked is not None else numbers(test)
+
+
+def _silence(probe: ProbedTogether, floor: float) -> str:
+    """Why an endpoint without a finding was not shown to have no mark, as the beginning of a sentence; "" if it may pass."""
+    if probe.asked is None or probe.unanswered is None:
+        return ""
+    if probe.unanswered > MOST_UNANSWERED * probe.asked:
+        return f"Not assessable. {probe.unanswered:,} of {probe.asked:,} questions got no answer, and the others show no mark"
+    return "Not assessable. No test could have found a mark in these answers" if floor >= 1 else ""
 
 
 def _statement(test: Test, verdict: Verdict) -> str:

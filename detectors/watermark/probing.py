@@ -37,6 +37,11 @@ CHOICE_TOKENS, STORY_TOKENS = {"completions": 6, "chat": 60}, 30
 
 LEAST_BUDGET = 200
 
+LOST = 3
+"""Questions one after the other without an answer, after which an endpoint is not asked for the rest of the phases."""
+
+NOT_SENT = "Not sent, as the questions before it got no answer."
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -87,13 +92,13 @@ def probe(
         seed: of the permutations.
         progress: called with the share of the questions that are answered.
     """
-    table, unread, failed = _choices(source, plan, surface, part(progress, 0, 0.6))
+    table, unread, failures = _choices(source, plan, surface, part(progress, 0, 0.6))
     answered = sum(sum(words) for contexts in table for words in contexts)
     if not answered + unread:  # nobody is there, or the key is refused: each of the rest would be tried anew
-        note = wording.NOBODY_ANSWERED.write(failed=len(failed), rest=plan.requests - len(failed))
-        return _document(name, [], [note], Terms(alpha), failed)
-    stories, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
-    phases, again = _phases(source, plan, surface, part(progress, 0.8, 1))
+        note = wording.NOBODY_ANSWERED.write(failed=len(failures), rest=plan.requests - len(failures))
+        return _document(name, [], [note], Terms(alpha), plan, failures)
+    stories, spoilt = _stories(source, plan, surface, failures, part(progress, 0.6, 0.8))
+    phases = _phases(source, plan, surface, failures, part(progress, 0.8, 1))
     chosen = ProbedChoices(statistic="log_odds", words=WORDS, counts=table, unread=unread, draws=choices.DRAWS, seed=seed)
     terms, tests, notes = Terms(alpha), list[Result](), list[str]()
     if answered > unread:
@@ -102,19 +107,20 @@ def probe(
         notes.append(wording.NO_CHOICES.write(unread=unread))
     if stories:
         tests.append(fixed_sampling.rule.derive(fixed_sampling.measure(stories), terms))
-    else:
-        notes.append(wording.NO_LOGPROBS.write())
+    elif spoilt:
+        notes.append(wording.NO_REPEATS.write(why=spoilt))
     if sum(phases.fresh) and sum(phases.again):
         tests.append(cache_augmented.rule.derive(cache_augmented.measure(phases), terms))
     if answered > unread:
         tests.append(gumbel.rule.derive(gumbel.measure(chosen), terms))
-    failures = [*failed, *more, *again]
     if failures:
         notes.append(wording.UNANSWERED.write(failed=len(failures), requests=plan.requests, reason=failures[0].reason))
-    return _document(name, tests, notes, terms, failures)
+    return _document(name, tests, notes, terms, plan, failures)
 
 
-def _document(name: str, tests: Sequence[Result], notes: Sequence[str], terms: Terms, failures: Sequence[Failure]) -> Document:
+def _document(
+    name: str, tests: Sequence[Result], notes: Sequence[str], terms: Terms, plan: Plan, failures: Sequence[Failure]
+) -> Document:
     fields = {"name": name, "sha256": None, "encoding": None, "language": None, "characters": 0, "tokens": None}
     if not tests:
         why = failures[0].reason if failures else "No answer could be weighed."
@@ -122,7 +128,8 @@ def _document(name: str, tests: Sequence[Result], notes: Sequence[str], terms: T
             fields
             | {"verdict": Verdict.NOT_ASSESSABLE, "summary": f"Not assessable. {why}", "combined": None, "notes": tuple(notes)}
         )
-    together = ProbedTogether.model_validate({"tests": [test.evidence for test in tests]})
+    evidence = [test.evidence for test in tests]
+    together = ProbedTogether.model_validate({"tests": evidence, "asked": plan.requests, "unanswered": len(failures)})
     combined = marked.rule.derive(Measurement(together), terms)
     document = Document.model_validate(
         fields
@@ -160,41 +167,55 @@ def _choices(
     return tuple(tuple(tuple(words) for words in contexts) for contexts in counts), unread, failures
 
 
-def _stories(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[list[tuple[str, float]], list[Failure]]:
-    """Answers to one question with their log-probabilities, those without left out; and failures."""
+def _stories(
+    source: Source, plan: Plan, surface: Surface, failures: list[Failure], progress: Progress
+) -> tuple[list[tuple[str, float]], str]:
+    """Answers to one question with their log-probabilities; and what is wrong with the first of those left out.
+
+    What got no answer is added to `failures`.
+    """
     asks = [Ask(f"story {number}", STORY, surface, STORY_TOKENS, 1.0, top_logprobs=1) for number in range(plan.stories)]
-    stories, failures = [], []
-    for outcome in source.ask(asks, progress):
+    stories, spoilt = [], ""
+    # The first alone: until a cache knows the question, it would store several answers and repeat them as a mark does.
+    for outcome in (*source.ask(asks[:1]), *source.ask(asks[1:], progress)):
         if isinstance(outcome, Failure):
             failures.append(outcome)
-        elif outcome.usable and len(outcome.usable) == len(outcome.positions):
-            logprobs = [position.logprob for position in outcome.usable]
-            if None not in logprobs:
-                stories.append((outcome.text, float(sum(logprob for logprob in logprobs if logprob is not None))))
-    return stories, failures
+            continue
+        logprobs = [position.logprob for position in outcome.usable if position.logprob is not None]
+        if outcome.text.strip() and outcome.positions and len(logprobs) == len(outcome.positions):
+            stories.append((outcome.text, float(sum(logprobs))))
+        elif not spoilt:
+            missing = "log-probabilities" if outcome.text.strip() else "text"
+            spoilt = next(iter(outcome.defects), f"The answers hold no {missing}.")
+    return stories, spoilt
 
 
-def _phases(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[ProbedPhases, list[Failure]]:
-    """Choices after one context: first with another question before each, then without."""
+def _phases(source: Source, plan: Plan, surface: Surface, failures: list[Failure], progress: Progress) -> ProbedPhases:
+    """Choices after one context: first with another question before each, then without.
+
+    What got no answer is added to `failures`, and so is, without being asked, all that would follow on a silent endpoint.
+    """
     context, sentence = "0 1 2 3 4 5 6 7", SENTENCES[0]
-    counts, unread, failures = [[0] * len(WORDS), [0] * len(WORDS)], 0, list[Failure]()
-    for phase, many in enumerate((plan.phases, plan.phases)):
-        for number in range(many):
-            between = (
-                [] if phase else [_ask(f"between {number}", _question(SENTENCES[1], f"{number} {number}", surface), surface)]
-            )
-            asks = [*between, _ask(f"phase {phase} {number}", _question(sentence, context, surface), surface)]
-            for ask in asks:
-                (outcome,) = source.ask([ask])
-                if isinstance(outcome, Failure):
-                    failures.append(outcome)
-                elif ask is asks[-1]:
-                    word = chosen_word(outcome.text)
-                    unread += word is None
-                    if word is not None:
-                        counts[phase][word] += 1
-            progress((phase + (number + 1) / many) / 2)
-    return ProbedPhases(words=WORDS, fresh=tuple(counts[0]), again=tuple(counts[1]), unread=unread), failures
+    asks: list[tuple[int | None, Ask]] = []
+    for number in range(plan.phases):
+        between = _question(SENTENCES[1], f"{number} {number}", surface)
+        asks.append((None, _ask(f"between {number}", between, surface)))
+        asks.append((0, _ask(f"phase 0 {number}", _question(sentence, context, surface), surface)))
+    asks += [(1, _ask(f"phase 1 {n}", _question(sentence, context, surface), surface)) for n in range(plan.phases)]
+    counts, unread = [[0] * len(WORDS), [0] * len(WORDS)], 0
+    silent = LOST if any(failure.kind == "stopped" for failure in failures) else 0
+    for done, (phase, ask) in enumerate(asks, start=1):
+        (outcome,) = source.ask([ask]) if silent < LOST else [Failure(ask, "stopped", NOT_SENT, None, 0)]
+        silent = silent + 1 if isinstance(outcome, Failure) else 0
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        elif phase is not None:
+            word = chosen_word(outcome.text)
+            unread += word is None
+            if word is not None:
+                counts[phase][word] += 1
+        progress(done / len(asks))
+    return ProbedPhases(words=WORDS, fresh=tuple(counts[0]), again=tuple(counts[1]), unread=unread)
 
 
 def _ask(name: str, prompt: str, surface: Surface) -> Ask:

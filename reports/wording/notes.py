@@ -109,6 +109,7 @@ NO_LOGPROBS = Template(
 )
 NO_ALTERNATIVES = Template("The endpoint gives no alternatives: the log-probability of each token that it wrote is compared.")
 TOO_FEW_TEXTS = Template("{complete:number} prompts have all their texts; {first:rule} and {second:rule} need {fewest:number}.")
+NO_TEXTS = Template("None of {texts:number} texts says anything: {first:rule} and {second:rule} have nothing to compare.")
 OTHER_VOCABULARY = Template(
     "Of {told:count} tokens that the endpoint names by id and text, {others:percent} are others in the reference's vocabulary: "
     "the endpoint has another tokenizer, or the reference is not what was promised."
@@ -126,7 +127,7 @@ NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, OTHER_VOCABULARY, UNKNOWN_TOKENS,
 """Templates of notes on why no distances were measured; one of them is there if none were."""
 
 OF_ENDPOINT = (
-    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, STOPPED, TOO_FEW, NO_LOGPROBS, NO_ALTERNATIVES, TOO_FEW_TEXTS, OTHER_VOCABULARY,
-    UNKNOWN_TOKENS, OTHER_NAMES,
+    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, STOPPED, TOO_FEW, NO_LOGPROBS, NO_ALTERNATIVES, TOO_FEW_TEXTS, NO_TEXTS,
+    OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
 )  # fmt: skip
 """Templates of the notes on an endpoint, except those on single answers, which `endpoints` writes."""

@@ -17,7 +17,7 @@ from fixtures.servers.chaos import BEHAVIOURS, chaos
 from fixtures.servers.gateways import counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
-from fixtures.servers.proxy import Exchange, mixing, proxy
+from fixtures.servers.proxy import Exchange, altered, mixing, proxy
 from llm_audit.endpoints import defects, probe
 from llm_audit.reports.wording import notes as wording
 from llm_audit.results.canonical import content_digest
@@ -220,6 +220,18 @@ def test_texts_do_not_stand_for_questions_that_were_never_answered(tool: Tool, h
         found = audit(tool, spoilt.url, *ON, "--prompts", prompts, *wanted, code=3)
     assert found["served"] == "not_measured" and "100% of the questions" in found["summary"]
     assert by_rule(found)["AUD404"]["verdict"] == "pass" and len(found["failures"]) == 12
+
+
+def test_an_endpoint_that_leaves_out_its_texts_is_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
+    def silent(content: dict[str, Any]) -> None:
+        for choice in content["choices"]:
+            choice |= {"text": "", "message": {"content": None}, "logprobs": None}
+
+    wanted = ("--requests", 12, "--honest", 45, "--tokens", 4, "--texts", 12)
+    with proxy(honest, lambda exchange: exchange.send(altered(exchange.genuine(), silent))) as spoilt:
+        found = audit(tool, spoilt.url, *ON, "--prompts", prompts, *wanted, code=3)
+    assert found["served"] == "not_measured"
+    assert wording.NO_TEXTS.write(texts=60, first="AUD403", second="AUD404") in found["notes"]
 
 
 @pytest.mark.parametrize(("behaviour", "named"), [("logprobs-9999", "-9999"), ("evidence-100", "such as -100")])

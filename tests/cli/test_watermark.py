@@ -17,12 +17,14 @@ from llm_audit.detectors.watermark import keys as key_files
 from llm_audit.detectors.watermark.keys import read_key
 from llm_audit.detectors.watermark.probing import LEAST_BUDGET
 from llm_audit.detectors.watermark.schemes import SCHEMES
+from llm_audit.endpoints.limits import IN_VAIN
 from llm_audit.reports.formats import NAMES, SUFFIXES
 from llm_audit.results import Verdict
 from llm_audit.scoring.tokenizer import load_tokenizer
 from tests.cli.test_secrets import spellings
 from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
 from tests.detectors.watermark.texts import generate
+from tests.endpoints.server import Exchange, answer, serving
 
 FEW = ("--max-tokens", 60, "--seed", 3)
 
@@ -430,6 +432,24 @@ def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool)
     assert "who wrote" not in read and "document" not in read
     small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
     assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err
+
+
+def test_an_endpoint_that_dies_in_the_midst_is_not_assessed_and_its_report_holds(tool: Tool, tmp_path: Path) -> None:
+    def dies(exchange: Exchange) -> None:
+        exchange.send(200, answer(f" apple {exchange.number}")) if exchange.number < 60 else exchange.reset()
+
+    with serving(dies) as server:
+        outcome = tool(
+            *("watermark", "probe", server.url, "--model", "m", "--attempts", 1, "--budget", 200, "--concurrency", 1),
+            *("-o", tmp_path / "r.json", "-o", tmp_path / "r.html", "--journal", tmp_path / "j.jsonl"),
+        )
+        assert len(server.seen) <= 60 + IN_VAIN + 2  # and two more for the stories
+    read = " ".join(outcome.out.split())
+    assert outcome.code == 3 and "Not assessable. 139 of 199 questions got no answer" in read and "broke off" in read
+    assert (tmp_path / "r.html").exists() and tool("verify", tmp_path / "r.json").code == 0
+    assert tool("report", tmp_path / "r.json").code == 3
+    again = tool("watermark", "probe", "--replay", tmp_path / "j.jsonl", "--budget", 200)
+    assert again.code == 3 and "139 of 199 questions" in " ".join(again.out.split())
 
 
 # Radioactivity: whether a model was trained on marked text

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.headers import read_headers
 from llm_audit.endpoints.journal import Journal, Replay
-from llm_audit.endpoints.limits import Limits
+from llm_audit.endpoints.limits import IN_VAIN, Limits
 from llm_audit.endpoints.records import Ask, Failure, Reply
 from tests.endpoints.server import KEY, Exchange, answer, fine, serving
 
@@ -30,7 +32,7 @@ def asks(count: int, **changes: int) -> list[Ask]:
 
 
 def waits(retry_after: str | None, attempts: int, seed: int = 0) -> list[float]:
-    """What the client sleeps between attempts at a server that always says 429."""
+    """What the client sleeps between its attempts, all but the last, at a server that always says 429."""
     slept: list[float] = []
     headers = {} if retry_after is None else {"Retry_After": retry_after}
     with serving(lambda exchange: exchange.send(429, b"", **headers)) as server:
@@ -38,7 +40,7 @@ def waits(retry_after: str | None, attempts: int, seed: int = 0) -> list[float]:
         rng = np.random.default_rng(seed)
         endpoint = Endpoint(server.url, "m", KEY, limits, rng=rng, sleep=slept.append, clock=lambda: NOW)
         endpoint.ask(asks(1))
-        assert len(server.seen) == attempts
+        assert len(server.seen) == len(slept) + 1
     return slept
 
 
@@ -47,22 +49,27 @@ def waits(retry_after: str | None, attempts: int, seed: int = 0) -> list[float]:
     [
         ("7", 7),
         (" 0 ", 0),
-        ("86400", 120),
+        ("120", 120),
         (formatdate(NOW + 9, usegmt=True), 9),
         (formatdate(NOW - 9, usegmt=True), 0),
-        (formatdate(NOW + 86400, usegmt=True), 120),
     ],
 )
-def test_the_server_says_how_long_to_wait_within_reason(retry_after: str, seconds: float) -> None:
+def test_the_server_says_how_long_to_wait(retry_after: str, seconds: float) -> None:
     assert waits(retry_after, 3) == [seconds, seconds]
 
 
-@pytest.mark.parametrize("retry_after", [None, "soon", "-5", "9" * 400, "NaN", "Mon, 99 Foo 2026"])
+@pytest.mark.parametrize("retry_after", ["86400", "9" * 400, formatdate(NOW + 86400, usegmt=True)])
+def test_a_server_that_wants_a_day_is_not_asked_before(retry_after: str) -> None:
+    assert waits(retry_after, 4) == []
+
+
+def test_a_wait_that_the_attempts_left_can_fill_is_waited_for() -> None:
+    assert waits("200", 4) == [120.0, 120.0]  # twice, and no third time for what 120 seconds do not do
+
+
+@pytest.mark.parametrize("retry_after", [None, "soon", "-5", "NaN", "Mon, 99 Foo 2026"])
 def test_otherwise_the_wait_doubles_and_varies(retry_after: str | None) -> None:
     slept = waits(retry_after, 5)
-    if retry_after == "9" * 400:
-        assert slept == [120.0] * 4
-        return
     assert all(0.25 * 2**i <= wait <= 0.5 * 2**i for i, wait in enumerate(slept))
     assert slept == waits(retry_after, 5)
     assert slept != waits(retry_after, 5, seed=1)
@@ -158,6 +165,61 @@ def test_a_host_that_is_not_there_is_not_asked_for_ever() -> None:
     outcomes = endpoint.ask(asks(50))
     assert [outcome.attempts for outcome in outcomes] == [3] + [0] * 49
     assert [getattr(outcome, "kind", "") for outcome in outcomes[:2]] == ["unreachable", "stopped"]
+
+
+REFUSALS: dict[str, Callable[[Exchange], None]] = {
+    "429": lambda exchange: exchange.send(429, b""),
+    "500": lambda exchange: exchange.send(500, b""),
+    "reset": lambda exchange: exchange.reset(),
+    "page": lambda exchange: exchange.send(200, "<!doctype html>"),
+    "redirect": lambda exchange: exchange.send(307, b"", Location="/"),
+    "404": lambda exchange: exchange.send(404, b"Not Found"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_endpoint_that_stops_answering_is_given_up_and_asked_again_once_by_the_next_run(refusal: str) -> None:
+    def behave(exchange: Exchange) -> None:
+        (fine if exchange.number < 20 or well else REFUSALS[refusal])(exchange)
+
+    well = False
+    with serving(behave) as server:
+        endpoint = Endpoint(server.url, "m", KEY, Limits(attempts=3, concurrency=2), sleep=lambda s: None)
+        outcomes = endpoint.ask(asks(200))
+        assert Counter(getattr(outcome, "kind", "answered") for outcome in outcomes[:20]) == {"answered": 20}
+        asked = sum(outcome.attempts > 0 for outcome in outcomes)
+        assert IN_VAIN <= asked - 20 < 2 * IN_VAIN  # with what the other thread had begun
+        told = outcomes[-1]
+        assert isinstance(told, Failure) and told.kind == "stopped"
+        assert re.match(r"Not sent: the endpoint was given up, after question upon question in vain\. \w.*\.$", told.reason)
+        before = len(server.seen)
+        later = endpoint.ask(asks(300)[200:])
+        assert len(server.seen) - before <= 2 and isinstance(later[-1], Failure) and later[-1].kind == "stopped"
+        well = True
+        assert all(isinstance(outcome, Reply) for outcome in endpoint.ask(asks(300)))
+
+
+def test_failures_between_answers_end_nothing() -> None:
+    def behave(exchange: Exchange) -> None:
+        fine(exchange) if exchange.number % 10 == 9 else exchange.send(503, b"")
+
+    with serving(behave) as server:
+        outcomes = Endpoint(server.url, "m", limits=Limits(attempts=1, concurrency=1)).ask(asks(100))
+    assert sum(isinstance(outcome, Reply) for outcome in outcomes) == 10
+    assert all(outcome.attempts for outcome in outcomes)
+
+
+def test_questions_that_a_server_refuses_as_such_end_nothing() -> None:
+    with serving(lambda exchange: exchange.send(400, b"")) as server:
+        outcomes = Endpoint(server.url, "m").ask(asks(40))
+    assert all(outcome.attempts == 1 for outcome in outcomes)
+
+
+def test_silence_is_not_waited_out_question_by_question() -> None:
+    with serving(lambda exchange: exchange.ending.wait(9) and None) as server:
+        outcomes = Endpoint(server.url, "m", limits=Limits(timeout=0.1, concurrency=4), sleep=lambda s: None).ask(asks(50))
+        assert len(server.seen) <= IN_VAIN + 4
+    assert getattr(outcomes[0], "kind", "") == "timeout" and getattr(outcomes[-1], "kind", "") == "stopped"
 
 
 def test_tls_to_a_server_without_it_is_a_failure() -> None:

@@ -87,7 +87,8 @@ FAULTS: dict[str, tuple[Behaviour, bool, Expected]] = {
     "429 once": (refuse(429), True, answered(2)),
     "429 with seconds": (refuse(429, Retry_After="7"), True, answered(2)),
     "429 with a date": (refuse(429, Retry_After=formatdate(NOW + 9, usegmt=True)), True, answered(2)),
-    "429 with a day": (refuse(429, Retry_After="86400"), True, answered(2)),
+    "429 with two minutes": (refuse(429, Retry_After="120"), True, answered(2)),
+    "429 with a day": (refuse(429, Retry_After="86400"), False, failed("status", 429)),
     "429 with nonsense": (refuse(429, Retry_After="soon"), True, answered(2)),
     "429 for ever": (refuse(429), False, failed("status", 429, 2)),
     "408 once": (refuse(408), True, answered(2)),
@@ -121,6 +122,7 @@ FAULTS: dict[str, tuple[Behaviour, bool, Expected]] = {
     "a huge number": (lambda e: e.send(200, f'{{"choices": {"9" * 5000}}}'), False, failed("malformed", 200)),
     "gzip bomb": (lambda e: e.send(200, bomb(), Content_Encoding="gzip"), False, failed("too large", 200)),
     "gzip and junk without end": (endless, False, failed("too large", 200)),
+    "a refusal without end": (lambda e: e.send(400, b"E" * (1 << 22)), False, failed("status", 400)),
     "too large": (lambda e: e.send(200, b" " * (LARGEST + 1)), False, failed("too large", 200)),
     "not really gzip": (lambda e: e.send(200, b"{}", Content_Encoding="gzip"), False, failed("malformed", 200)),
     "half of the gzip": (

@@ -49,7 +49,7 @@ def test_a_replay_needs_no_server_and_knows_nothing_else(journal: Path) -> None:
     first, second, third = replay.ask(ASKS)
     assert isinstance(first, Reply)
     assert isinstance(third, Reply)
-    assert second == Failure(ASKS[1], "status", "Status 400: no", 400, 1)
+    assert second == Failure(ASKS[1], "status", "Status 400: no.", 400, 1)
     other = Ask("q0", "question 0", "chat", 2, 0.0, 2)
     for unknown in (replay.ask([other])[0], replay.renamed("n").ask(ASKS)[0]):
         assert isinstance(unknown, Failure)
@@ -81,6 +81,49 @@ def test_a_damaged_line_is_named(journal: Path, line: bytes) -> None:
         for read in (Journal, Replay):
             with pytest.raises(AuditError, match=f"^Line {number} of "):
                 read(journal)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"ask": ask} for ask in (None, [1], {}, {"name": "q"})),
+        *({"status": "200"}, {"kind": "odd"}, {"kind": [1]}, {"started": 5}, {"seconds": "x"}, {"digest": [1]}),
+        *({"body": 5}, {"body": "{}"}, {"body": "[" * 99_999}, {"attempt": "1"}, {"attempt": True}, {"headers": None}),
+    ],
+)
+def test_an_entry_of_other_types_is_named(journal: Path, change: dict[str, object]) -> None:
+    lines = journal.read_text().splitlines()
+    entry = next(at for at, line in enumerate(lines) if json.loads(line).get("kind", "") is None)
+    lines[entry] = json.dumps(json.loads(lines[entry]) | change)
+    journal.write_text("\n".join([*lines, ""]))
+    with pytest.raises(AuditError, match=f"^Line {entry + 1} of "):
+        Replay(journal)
+
+
+@pytest.mark.parametrize(
+    "change", [{"max_tokens": "4"}, {"temperature": None}, {"surface": "odd"}, {"name": 5}, {"prompt": "\ud800"}, {"more": 1}]
+)
+def test_a_question_of_other_types_is_named(journal: Path, change: dict[str, object]) -> None:
+    *lines, last = journal.read_text().splitlines()
+    entry = json.loads(last)
+    journal.write_text("\n".join([*lines, json.dumps(entry | {"ask": entry["ask"] | change}), ""]))
+    with pytest.raises(AuditError, match=f"^Line {len(lines) + 1} of "):
+        Replay(journal)
+
+
+def test_what_a_stranger_wrote_into_a_journal_does_nothing_to_a_terminal(journal: Path) -> None:
+    content = journal.read_text().replace("Status 400: no.", "\\u001b[2J")
+    journal.write_text(content)
+    assert [getattr(outcome, "reason", "") for outcome in Replay(journal).ask(ASKS)] == ["", "\\x1b[2J", ""]
+
+
+@pytest.mark.parametrize("content", [b"my only copy", b'{"kind": "a baseline"}', b"\0" * 99])
+def test_another_file_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "thesis.txt"
+    path.write_bytes(content)
+    with pytest.raises(AuditError, match="is no journal; name another file"):
+        Journal(path)
+    assert path.read_bytes() == content
 
 
 def test_a_journal_about_another_endpoint_is_refused(journal: Path) -> None:

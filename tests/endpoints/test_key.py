@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_audit import EndpointSetup, watch_endpoint
 from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.key import REMOVED, Scrubber, read_key
+from tests.endpoints.server import KEY, answer, serving
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=30)
 
@@ -40,6 +44,30 @@ def test_what_cannot_be_a_key_is_refused_without_telling_it(
         assert not content or content not in str(caught.value)
     with pytest.raises(AuditError):
         Endpoint("http://127.0.0.1:1/v1", "m", content)
+
+
+def test_a_pipe_is_read_once_and_its_key_is_kept_out_of_the_report(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key")
+    writer = threading.Thread(target=(tmp_path / "key").write_text, args=(KEY,))
+    writer.start()
+    with serving(lambda exchange: exchange.send(200, answer())) as server:
+        endpoint = EndpointSetup(server.url, "m", key_file=tmp_path / "key")
+        assert isinstance(watch_endpoint(endpoint, tmp_path / "b.json", rows=5), int)
+        report = watch_endpoint(endpoint, tmp_path / "b.json", rows=5)
+    writer.join()
+    assert {exchange.headers["Authorization"] for exchange in server.seen} == {f"Bearer {KEY}"}
+    assert not isinstance(report, int) and KEY not in str(report.render("json"))
+
+
+def test_a_file_without_end_is_read_to_no_end() -> None:
+    with pytest.raises(AuditError, match="does not hold an API key"):
+        read_key(file=Path("/dev/zero"))
+
+
+def test_a_key_that_no_server_takes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 99_999)
+    with pytest.raises(AuditError, match="more than 16,384 characters"):
+        read_key(file=tmp_path / "key")
 
 
 def test_a_missing_source_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from llm_audit.detectors.substitution.base import allowances
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.limits import Limits
+from llm_audit.endpoints.positions import NO_SHAPE
 from llm_audit.endpoints.probe import UNKNOWN_MODEL, Capabilities, probe
 from tests.endpoints.server import KEY, Exchange, answer, serving
 
@@ -131,6 +132,23 @@ def test_vllm_ids_for_the_asking_and_echo(tmp_path: Path) -> None:
     assert (found.chat.token_ids, found.chat.ask_for_ids, found.chat.echo) == (True, True, True)
     assert found.completions is not None
     assert not found.completions.echo
+
+
+def test_log_probabilities_that_cannot_be_read_are_not_taken_for_hidden_ones(tmp_path: Path) -> None:
+    def habit(exchange: Exchange, body: dict[str, Any]) -> bool:
+        if exchange.path.endswith("/chat/completions"):
+            body["choices"][0]["logprobs"] = {"content": [{"token": " yes", "logprob": "-0.1"}]}
+        return False
+
+    found = probed(habit, tmp_path)
+    assert found.chat is not None and (found.chat.logprobs, found.chat.top_logprobs) == (True, 0)
+    assert NO_SHAPE in found.chat.defects
+
+
+def test_an_account_that_may_ask_no_more_is_not_asked_on_the_other_surface(tmp_path: Path) -> None:
+    seen: list[str] = []
+    found = probed(lambda exchange, body: seen.append(exchange.path) or error(exchange, 429, "slow down"), tmp_path)  # type: ignore[func-returns-value]
+    assert found.best is None and set(seen) == {"/v1/chat/completions"}
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "does not accept the key"), (503, "Status 503")])

@@ -219,6 +219,50 @@ def test_what_was_asked_for_and_not_returned_is_noted() -> None:
     assert parse(replace(CHAT, top_logprobs=None), completion("x", None)).defects == ()
 
 
+HUGE = int("9" * 4300)
+
+
+@pytest.mark.parametrize("count", [HUGE, -1, True, 1.5, "7"])
+def test_what_cannot_be_a_number_of_tokens_is_no_count(count: object) -> None:
+    reply = parse(TEXT, completion("a", None, usage={"prompt_tokens": count, "completion_tokens": count}))
+    assert reply.usage == (None, None)
+
+
+def test_names_without_end_are_cut() -> None:
+    reply = parse(TEXT, completion("a", None, model="m" * 9999, system_fingerprint="f" * 9999))
+    assert (len(reply.model), len(reply.fingerprint)) == (200, 200)
+    assert wire.summary(json.dumps(completion("a", None, model="m" * 9999)))[0] == reply.model
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        "none", [1], 7, {"content": {"a": 1}}, {"content": "a", "refusal": None}, {"content": [[]]},
+        *({"content": [{"token": "a", "logprob": number}]} for number in ("-0.5", True, [], {})),
+        *({"content": [{"token": "a", "logprob": -0.5, "top_logprobs": top}]} for top in ("ab", {"a": -1.0}, [{"token": "a"}])),
+        {"tokens": ["a"], "token_logprobs": ["-0.5"]},
+    ],
+)  # fmt: skip
+def test_log_probabilities_that_are_no_numbers_are_unreadable_and_not_hidden(logprobs: object) -> None:
+    reply = parse(CHAT, {"choices": [{"message": {"content": "a"}, "logprobs": logprobs}]})
+    assert reply.unreadable and not reply.positions
+
+
+@pytest.mark.parametrize("logprobs", [None, {}, [], {"content": None}, {"content": None, "refusal": [1]}, {"content": []}])
+def test_log_probabilities_that_are_not_there_are_hidden(logprobs: object) -> None:
+    reply = parse(CHAT, {"choices": [{"message": {"content": "a"}, "logprobs": logprobs}]})
+    assert not reply.unreadable and reply.defects == (wire.NO_LOGPROBS,)
+
+
+def test_null_hides_a_number() -> None:
+    top = [token("a", -0.1), {"token": "b", "logprob": None}]
+    (told,) = parse(CHAT, {"choices": [{"logprobs": {"content": [token("a", -0.1) | {"top_logprobs": top}]}}]}).usable
+    assert [value for _, value in told.top] == [-0.1]
+    hidden = [{"token": name, "logprob": None} for name in "ab"]
+    (nothing,) = parse(CHAT, {"choices": [{"logprobs": {"content": [hidden[0] | {"top_logprobs": hidden}]}}]}).positions
+    assert (nothing.logprob, nothing.top, nothing.contradictory) == (None, (), False)
+
+
 def test_text_can_always_be_written() -> None:
     reply = parse(TEXT, '{"choices": [{"text": "a\\ud800b"}]}')
     assert reply.text == "a\ufffdb"

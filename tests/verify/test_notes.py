@@ -265,9 +265,11 @@ def test_texts_that_were_asked_for_and_not_tested_are_noted() -> None:
     fixed = Fact(name=FIXED, value="requests: 60, texts: 9, draws: 5")
     found = audited(1.0, texts=False).model_copy(update={"facts": (fixed,)})
     note = wording.TOO_FEW_TEXTS.write(complete=3, first="AUD499", second="AUD498", fewest=8)
-    assert noted(subject=found) == lacking("too few prompts have all their texts")
-    assert noted(note, subject=found) == set()
-    assert noted(note) == {("notes", "hold the note that too few prompts have all their texts")}
+    reason = "too few prompts have all their texts, or none says anything"
+    assert noted(subject=found) == lacking(reason)
+    for each in (note, wording.NO_TEXTS.write(texts=45, first="AUD499", second="AUD498")):
+        assert noted(each, subject=found) == set()
+        assert noted(each) == {("notes", f"hold the note that {reason}")}
 
 
 def test_each_kind_of_defect_is_noted_as_often_as_it_is_counted() -> None:

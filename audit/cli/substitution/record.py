@@ -12,12 +12,13 @@ from llm_audit.cli.options import COUNT
 from llm_audit.cli.progress import bars
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import TOKENS, endpoint_options, prompts_option, surface_option, texts_option
+from llm_audit.common.terminal import one_line
 
 MORE = """
 URL: of an endpoint whose model is known: the vendor's own, or a machine of yours. Record two of them, if you can: only then
 is it known how far honest machines are apart.
 
-Exit code 3 if some questions got no answer; run the same command again to ask them once more.
+Exit code 3 if some questions got no answer that can be compared; run the same command again to ask the others once more.
 """
 
 
@@ -34,7 +35,8 @@ def command(endpoint: llm_audit.EndpointSetup, **options: Any) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     with bars() as progress:
         kept, failures = llm_audit.record_endpoint(endpoint, progress=progress, **options)
-    click.echo(f"{kept:,} answers are in {endpoint.journal}. Audit another endpoint with --trusted {endpoint.journal}.")
+    journal = one_line(str(endpoint.journal))
+    click.echo(f"{kept:,} answers are in {journal}. Audit another endpoint with --trusted {journal}.")
     for reason, times in failures.items():
-        click.echo(f"{times:,} questions got no answer: {reason}", err=True)
+        click.echo(f"{times:,} questions got no answer that can be compared: {one_line(reason)}", err=True)
     return EXIT_INCONCLUSIVE if failures else 0

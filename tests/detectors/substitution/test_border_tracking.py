@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -124,8 +125,8 @@ def test_prompts_whose_answers_are_divided_are_kept_with_answers_of_their_own() 
 
 def test_a_comparison_is_concluded_and_its_seeds_are_not_those_of_the_baseline(tmp_path: Path) -> None:
     source, path = Told(undecided), tmp_path / "b.json"
-    border_watch.write_baseline(path, border_watch.take(source, "chat"), "m", "29 November 2026")
-    taken, found = {ask.seed for ask in source.asked}, baseline.read(path, "m")
+    border_watch.write_baseline(path, border_watch.take(source, "chat"), "m", "chat", "29 November 2026")
+    taken, found = {ask.seed for ask in source.asked}, baseline.read(path, "m", "chat")
     same = border_watch.compare(source, found, "chat", 0.01, "5")
     assert (
         same.served is Served.CONSISTENT and same.since == "29 November 2026" and "800 before, 400 now" in same.facts[0].value
@@ -178,28 +179,46 @@ def test_a_cache_that_is_emptied_now_and_then_gives_no_baseline() -> None:
 
 def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
     path, answers = tmp_path / "b.json", dict(zip(CANDIDATES, drawn(USUAL, 1), strict=False))
-    border_watch.write_baseline(path, answers, "m", "today")
-    found = baseline.read(path, "m")
+    border_watch.write_baseline(path, answers, "m", "chat", "today")
+    found = baseline.read(path, "m", "chat")
     assert (found.kind, found.created, border_watch.answers_in(found)) == (baseline.ANSWERS, "today", answers)
     with pytest.raises(AuditError, match="is of the model 'm', not 'other'"):
-        baseline.read(path, "other")
+        baseline.read(path, "other", "chat")
+    with pytest.raises(AuditError, match="is of the surface chat"):
+        baseline.read(path, "m", "completions")
     with pytest.raises(AuditError, match="Cannot write"):
-        border_watch.write_baseline(path, answers, "m", "today")
+        border_watch.write_baseline(path, answers, "m", "chat", "today")
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"version": 2}, {"kind": "other"}, {"answers": None}, {"answers": {"a": ["x"]}},
-        *({"answers": dict.fromkeys("abcde", each)} for each in ([], [1], "xy")),
+        *({"answers": dict.fromkeys("abcde", each)} for each in ([], [1], "xy", ["x"] * 101)),
+        {"answers": {letter: ["x"] for letter in "abcdefghi"}},
     ],
 )  # fmt: skip
 def test_a_damaged_baseline_is_one_sentence(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "b.json"
-    border_watch.write_baseline(path, dict(zip(CANDIDATES, drawn(USUAL, 1), strict=False)), "m", "today")
+    border_watch.write_baseline(path, dict(zip(CANDIDATES, drawn(USUAL, 1), strict=False)), "m", "chat", "today")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(AuditError, match="no baseline that this version reads"):
-        border_watch.answers_in(baseline.read(path, "m"))
+        border_watch.answers_in(baseline.read(path, "m", "chat"))
+
+
+def test_what_may_have_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(AuditError, match="not a plain file"):
+            baseline.read(path, "m", "chat")
+
+
+def test_where_no_baseline_can_be_written_is_said_beforehand(tmp_path: Path) -> None:
+    baseline.check_new(tmp_path / "b.json")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path / "no" / "b.json", tmp_path / "link"):
+        with pytest.raises(AuditError, match="Cannot write the baseline"):
+            baseline.check_new(path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "[" * 200_000, "\x00", '{"version": 1}'])
@@ -207,4 +226,4 @@ def test_what_is_no_baseline_is_one_sentence(tmp_path: Path, content: str) -> No
     path = tmp_path / "b.json"
     path.write_text(content)
     with pytest.raises(AuditError, match="is no baseline; name one that this command has written"):
-        baseline.read(path, "m")
+        baseline.read(path, "m", "chat")

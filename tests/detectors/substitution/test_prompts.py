@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.substitution.prompts import allot, read_prompts
+from llm_audit.detectors.substitution.prompts import allot, pool_of, read_prompts
 
 
 def sentences(count: int, words: int = 12) -> list[str]:
@@ -32,6 +32,11 @@ def test_beginnings_join_where_prompts_do_not_suffice() -> None:
     every = found.audited + found.honest
     assert len(set(every)) == 100
     assert all(len(text.split()) >= 4 for text in every)
+
+
+def test_the_beginnings_of_a_prompt_without_end_are_not_all_made() -> None:
+    pool = pool_of(["word " * 200_000 + "end", "of few words as they are"], 10**6, np.random.default_rng(1))
+    assert max(len(text.split()) for text in pool[2:]) == 400 and sum(map(len, pool[1:])) < 10**6
 
 
 def test_few_prompts_are_shared_out_as_was_asked() -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from llm_audit.detectors.substitution.watch import alike_named, names_of
-from llm_audit.endpoints.records import Token
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.substitution import baseline
+from llm_audit.detectors.substitution.baseline import Baseline
+from llm_audit.detectors.substitution.watch import PROMPT, alike_named, compare, names_of, rows_in, take, write_baseline
+from llm_audit.endpoints import wire
+from llm_audit.endpoints.records import Ask, Cost, Failure, Reply, Token
+from llm_audit.results import Served
 
 WORDS = [" the", " a", " town", "\n", "é", " water", " is", " of", "ly", " old"]
 
@@ -66,3 +75,75 @@ def test_pieces_of_characters_and_empty_strings_name_no_token() -> None:
     assert names_of(Token(None, None, "")) == [None, None, None]
     assert names_of(Token(3, b"\xc3", "\ufffd")) == [3, "c3", None]
     assert names_of(Token(None, None, "\u2581town")) == [None, b" town".hex(), " town"]
+
+
+# Baselines
+
+
+class Told:
+    """A source that answers every question alike."""
+
+    def __init__(self, answer: Callable[[Ask], Reply | Failure]) -> None:
+        self.answer, self.model, self.facts, self.cost = answer, "m", (), Cost(0, 0, 0, 0, 0)
+
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
+        return list(map(self.answer, asks))
+
+    def renamed(self, model: str) -> Told:
+        return self
+
+
+def answered(logprobs: object) -> Callable[[Ask], Reply | Failure]:
+    body = json.dumps({"choices": [{"message": {"content": " a"}, "logprobs": logprobs}]})
+    return lambda ask: wire.parse(ask, body, seconds=0.1, attempts=1)
+
+
+def listed(value: float) -> dict[str, object]:
+    top = [{"token": word, "logprob": value - at, "id": at} for at, word in enumerate(WORDS)]
+    return {"content": [top[0] | {"top_logprobs": top}]}
+
+
+TOO_FEW = {
+    "unreachable": (lambda ask: Failure(ask, "unreachable", "No connection.", None, 1), r"needs 5\. No connection\.$"),
+    "defective": (answered(listed(math.nan)), "is not a finite number"),
+    "unreadable": (answered("none"), r"have a shape that cannot be read.*\(--border-inputs\)\.$"),
+    "hidden": (answered(None), r"asked for and not returned.*\(--border-inputs\)\.$"),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_FEW)
+def test_why_there_is_no_baseline_and_no_comparison_is_said(kind: str, tmp_path: Path) -> None:
+    answer, said = TOO_FEW[kind]
+    with pytest.raises(AuditError, match=f"^The endpoint returned 0 usable rows of log-probabilities; a baseline .*{said}"):
+        take(Told(answer), 6, "chat")
+    write_baseline(tmp_path / "b.json", take(Told(answered(listed(-0.5))), 6, "chat"), "m", "chat", "today")
+    stored = baseline.read(tmp_path / "b.json", "m", "chat")
+    found = compare(Told(answer), stored, 6, "chat", 0.01, "ab")
+    assert found.served is Served.NOT_MEASURED
+    assert re.search(said.partition(".*")[0].removeprefix(r"needs 5\. ").rstrip("$"), found.summary)
+
+
+@pytest.mark.parametrize(("lost", "served"), [(1, Served.CONSISTENT), (2, Served.NOT_MEASURED)])
+def test_an_endpoint_of_which_more_than_a_tenth_is_missing_is_not_called_unchanged(
+    lost: int, served: Served, tmp_path: Path
+) -> None:
+    sound, late = answered(listed(-0.5)), TOO_FEW["unreachable"][0]
+    write_baseline(tmp_path / "b.json", take(Told(sound), 6, "chat"), "m", "chat", "today")
+    stored = baseline.read(tmp_path / "b.json", "m", "chat")
+    source = Told(lambda ask: (late if ask.name in [f"row {n} of 1" for n in range(1, lost + 1)] else sound)(ask))
+    found = compare(source, stored, 10, "chat", 0.01, "ab")
+    assert found.served is served
+    if served is Served.NOT_MEASURED:
+        assert found.summary.startswith("Not measured: 2 of 10 requests got no answer, and the others show no change. No conn")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        None, [], [{}] * 9, 9 * [{"abc": -1.0}], 9 * [{"[" * 9999: -1.0}], 9 * [{"5": -1.0}], 9 * [{"[[1], {}, 3]": -1.0}],
+        *(9 * [{'["id", 1]': value}] for value in (math.nan, -math.inf, 1e308, "-1", None)), 9999 * [{'["id", 1]': -1.0}],
+    ],
+)  # fmt: skip
+def test_damaged_rows_are_one_sentence(rows: object) -> None:
+    with pytest.raises(AuditError, match="no baseline that this version reads"):
+        rows_in(Baseline(Path("b.json"), baseline.ROWS, "today", {"prompt": PROMPT, "rows": rows}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,14 @@ import pytest
 import llm_audit
 from fixtures.servers.marking import Habit, Marking, serve
 from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import cache_augmented, choices, fixed_sampling, marked
-from llm_audit.detectors.watermark.probing import CONTEXTS, SENTENCES, WORDS, Plan, chosen_word
+from llm_audit.detectors.watermark.probing import CONTEXTS, LOST, SENTENCES, STORY, WORDS, Plan, chosen_word, probe
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
-from llm_audit.results import Document, Verdict
+from llm_audit.endpoints.records import Ask, Cost, Failure, Position, Reply, Token
+from llm_audit.results import Document, Fact, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices, ProbedPhases, ProbedRepeats, ProbedTogether
 from llm_audit.stats import row_exchange
 from tests.detectors.laws import found_again
@@ -161,6 +165,109 @@ def test_impossible_evidence_is_refused() -> None:
     ):
         with pytest.raises(ValueError):
             marked.derive(Measurement(ProbedTogether(tests=(evidence,))), terms)
+
+
+# What got no answer, and answers that say nothing
+
+
+@dataclass
+class Told:
+    """A source that answers as a function of the question and its number says: a text, or None."""
+
+    answer: Callable[[Ask, int], str | None]
+    asked: list[Ask] = field(default_factory=list)
+    model: str = "m"
+    facts: tuple[Fact, ...] = ()
+    cost: Cost = field(default_factory=lambda: Cost(0, 0, 0, 0, 0))
+
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
+        return list(map(self._one, asks))
+
+    def _one(self, ask: Ask) -> Reply | Failure:
+        self.asked.append(ask)
+        text = self.answer(ask, len(self.asked))
+        if text is None:
+            return Failure(ask, "connection", "The connection broke off.", None, 1)
+        written = tuple(Position(Token(None, None, word), -1.0) for word in ("a", "b", "c"))
+        return Reply(ask, text, written, (), "length", "m", "", (5, 3), (), 0.1, 1)
+
+    def renamed(self, model: str) -> Told:
+        return self
+
+
+def of_source(answer: Callable[[Ask, int], str | None]) -> tuple[Document, Told]:
+    source = Told(answer)
+    document = probe(source, "http://e", Plan.of(400), "completions", 0.01, "ab")
+    assert document.combined is None or found_again(document, Terms(0.01)) == document
+    return document, source
+
+
+def sound(ask: Ask, number: int) -> str:
+    """Independent words, and stories of which no two are alike."""
+    return f" story {number}" if ask.prompt == STORY else f" {np.random.default_rng(number).choice(WORDS)}"
+
+
+def test_an_endpoint_of_which_a_tenth_is_missing_passes_and_of_which_more_is_not_assessed() -> None:
+    whole, _ = of_source(sound)
+    most, _ = of_source(lambda ask, number: None if number % 11 == 0 else sound(ask, number))
+    assert whole.verdict is most.verdict is Verdict.PASS
+    few, _ = of_source(lambda ask, number: None if number % 8 == 0 else sound(ask, number))
+    assert few.verdict is Verdict.NOT_ASSESSABLE
+    assert few.summary.startswith("Not assessable. 49 of 398 questions got no answer, and the others show no mark: p = ")
+    assert any(note.startswith("49 of 398 questions got no answer; the first: The conn") for note in few.notes)
+
+
+def test_a_finding_stands_whatever_is_missing() -> None:
+    document, _ = of_source(lambda ask, number: None if number > 330 else f" {WORDS[0 if ' 0 0' in ask.prompt else 1]}")
+    assert document.verdict is Verdict.FINDING
+
+
+def test_an_endpoint_that_dies_is_not_asked_for_all_phases() -> None:
+    document, source = of_source(lambda ask, number: sound(ask, number) if number <= 330 else None)
+    assert document.verdict is Verdict.NOT_ASSESSABLE
+    assert len(source.asked) == 330 + LOST and "68 of 398 questions got no answer" in " ".join(document.notes)
+
+
+@pytest.mark.parametrize("text", ["", " \n", " always the same"])
+def test_answers_of_no_text_or_of_one_are_not_called_unmarked(text: str) -> None:
+    document, _ = of_source(lambda ask, number: text)
+    assert document.verdict is Verdict.NOT_ASSESSABLE and "No sign of a watermark" not in document.summary
+
+
+@dataclass
+class Cold(Told):
+    """A cache that stores no answer before four requests with the same question are under way."""
+
+    stored: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
+        known, outcomes = dict(self.stored), []
+        for number, ask in enumerate(asks):
+            text = known.get(ask.prompt) or self.answer(ask, len(self.asked))
+            outcomes.append(Told(lambda ask, _, text=text: text)._one(ask))  # type: ignore[misc]  # a default of its own
+            self.asked.append(ask)
+            self.stored = {ask.prompt: str(text)} | self.stored
+            known = self.stored if number >= 3 else known
+        return outcomes
+
+
+def test_a_cache_that_is_cold_at_first_is_not_accused() -> None:
+    document = probe(Cold(sound), "http://e", Plan.of(400), "completions", 0.01, "ab")
+    (repeats,) = [result for result in document.results if result.rule == fixed_sampling.rule.code]
+    assert repeats.verdict is Verdict.NOT_ASSESSABLE and document.verdict is not Verdict.FINDING
+
+
+def test_the_same_choice_always_is_not_called_unmarked() -> None:
+    document, _ = of_source(lambda ask, number: " plum")
+    assert document.verdict is Verdict.NOT_ASSESSABLE
+    assert document.summary.startswith("Not assessable. No test could have found a mark in these answers: p = 1")
+
+
+def test_a_report_of_an_early_version_keeps_its_verdict() -> None:
+    test = ProbedRepeats(answers=40, distinct=1, repeats=39, expected=0.5)
+    early = marked.derive(Measurement(ProbedTogether(tests=(test,))), Terms(0.01))
+    now = marked.derive(Measurement(ProbedTogether(tests=(test,), asked=400, unanswered=0)), Terms(0.01))
+    assert (early.verdict, now.verdict) == (Verdict.PASS, Verdict.NOT_ASSESSABLE)
 
 
 def test_a_plan_stays_within_its_budget() -> None:
