@@ -16,14 +16,17 @@ from llm_audit.detectors.integrity.conclude import conclude as conclude_integrit
 from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.origin.doubt import doubt
 from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording import unjudged as sentences
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.scoring.session import Session
-from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
+from llm_audit.text import Passed, RawText, Source, View, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # slow to import, and not needed by `detect`
@@ -31,8 +34,8 @@ if TYPE_CHECKING:  # slow to import, and not needed by `detect`
     from llm_audit.detectors.watermark import run as watermark
 
 __all__ = [
-    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
-    "judge_all", "marks_of", "passages_of", "probed", "report_of", "settings_of",
+    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "doubt_of", "find_rules", "find_watermarks",
+    "inspect", "judge_all", "marks_of", "order_assumed", "passages_of", "probed", "report_of", "settings_of",
 ]  # fmt: skip
 
 
@@ -116,7 +119,7 @@ def _short_enough(entry: origin.Prepared | Document, session: Session, most: int
     if isinstance(entry, Document) or most is None or not session.longer_than(entry[1].text, most):
         return entry
     raw, view, language = entry
-    reason = f"The text is longer than {most:,} tokens, the limit of this run (--max-tokens)."
+    reason = sentences.TOO_LONG.write(most=most)
     return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_long")
 
 
@@ -141,9 +144,10 @@ def conclude(document: Document, terms: Terms) -> Document:
 
 def _report(question: str, documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
     """The report on documents, with its limits and with what was not read."""
+    not_read = counts(passed)
     report = Report(
-        question=question, manifest=manifest, coverage=Coverage.of(documents), subjects=tuple(documents), limits=(),
-        not_read=counts(passed),
+        question=question, manifest=manifest, coverage=Coverage.of(documents, not_read), subjects=tuple(documents), limits=(),
+        not_read=not_read,
     )  # fmt: skip
     return wording.with_limits(report, registry.described)
 
@@ -192,6 +196,18 @@ def settings_of(candidate: str) -> tuple[str, ...]:
     from llm_audit.detectors.attribution.candidate import Candidate, describe
 
     return tuple(map(describe, Candidate.parse(candidate).settings))
+
+
+def doubt_of(view: View, judged: Document) -> Doubt | None:
+    """Why a finding on a text would be no evidence of a machine author, given its scored view and its document."""
+    return doubt(view.text, {result.rule: result.p_value for result in judged.results})
+
+
+def order_assumed(candidates: Sequence[str]) -> list[str]:
+    """Those of the candidates whose name does not say in which order their sampler takes its steps, although it matters."""
+    from llm_audit.detectors.attribution.candidate import Candidate
+
+    return [name for name in candidates if Candidate.parse(name).order_assumed]
 
 
 def find_watermarks(

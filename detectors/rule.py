@@ -230,6 +230,7 @@ class MembershipTest(Rule[Subject, Evidence]):
         alone: name of the blind test, without the model, that accompanies each result of the rule; "": there is none.
         unstated: sentence for a test whose random choice is neither stated nor supported by a control model.
         data: the training data that a finding shows, in words.
+        conditions: names of the conditions that its measurements have beside those of every test.
     """
 
     claim: str = "Was this data in the training data of {model}?"
@@ -241,3 +242,4 @@ class MembershipTest(Rule[Subject, Evidence]):
     alone: str = ""
     unstated: str = ""
     data: str = "this data"
+    conditions: frozenset[str] = frozenset()

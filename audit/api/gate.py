@@ -123,10 +123,10 @@ def gate(
     report = results.Report(
         question=wording.GATE,
         manifest=manifest,
-        coverage=Coverage.of(settled),
+        coverage=Coverage.of(settled, not_read := counts(passed)),
         subjects=settled,
         gate=outcome,
-        not_read=counts(passed),
+        not_read=not_read,
         limits=(),
     )
     report = wording.with_limits(report, described)

@@ -17,6 +17,8 @@ _FIELD = re.compile(r"\{(?P<name>\w+)(?::(?P<kind>\w+))?\}")
 _FORMS = {
     "count": r"\d{1,3}(?:,\d{3})*",
     "number": r"\d+",
+    "decimal": r"\d+\.\d\d",
+    "language": r"[a-z]{2,3}(?:-[a-z]+)?",
     "percent": r"\d+%",
     "share": r"\d+\.\d\d%",
     "nats": r"[\d.e+-]+",
@@ -76,6 +78,8 @@ class Template:
         match self._kinds.get(name):
             case "count":
                 return f"{value:,}"
+            case "decimal":
+                return f"{value:.2f}"
             case "percent":
                 return f"{value:.0%}"
             case "share":

@@ -17,6 +17,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.gating.settle import OPEN
 from llm_audit.policy import Loaded, Rules, Watermark
 from llm_audit.policy.model import closest, known_codes, quoted
+from llm_audit.reports.wording import unjudged as wording
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, Passed, RawText, Source, text_digest, view_of
@@ -26,7 +27,7 @@ from llm_audit.text.documents import read_texts, unjudged
 SHORT = 5_000
 """Most characters of a text that is checked for being nothing but headings, which takes a second reading."""
 
-NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
+NOT_ASKED = wording.NOT_ASKED.write(rule=generated.rule.code)
 
 
 class Covered(NamedTuple):
@@ -186,7 +187,7 @@ def _gated(item: Input, document: Document, codes: Sequence[str]) -> Document:
 
 
 def _too_short(document: Document, least: int) -> Document:
-    summary = f"Not assessable. The text has {document.tokens} tokens, and the policy asks for {least}."
+    summary = wording.OPENING + wording.SHORTER_THAN_ASKED.write(tokens=document.tokens or 0, least=least)
     more = {
         "verdict": Verdict.NOT_ASSESSABLE,
         "summary": summary,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability, empty
+from llm_audit.results.base import Model, Probability, empty, unset
 from llm_audit.results.benchmark import Benchmark
 from llm_audit.results.core import ModelIdentity, Result, Verdict
 from llm_audit.results.corpus import Corpus
@@ -22,17 +22,31 @@ Subject = Annotated[Document | Membership | Substitution | Corpus | Benchmark, F
 """Subject of a report: a document, a collection, an endpoint, a corpus, or a benchmark of the detectors."""
 
 
+class NotRead(Model):
+    """Count of entries of one kind in folders and archives that were not read."""
+
+    kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
+    count: int = Field(ge=1)
+    on_purpose: bool = Field(description="hidden, ignored by git, of others, or a lock file: no failure under --strict")
+
+
 class Coverage(Model):
-    """Counts of inputs by outcome. `found` is the sum of the others."""
+    """Counts of inputs by outcome. `found` is the sum of the next three."""
 
     found: int
     scored: int
     not_assessable: int
     unreadable: int
+    not_read: int | None = Field(
+        default=None,
+        ge=1,
+        exclude_if=unset,
+        description="entries of folders and archives that are no inputs; None: there are none",
+    )
 
     @classmethod
-    def of(cls, documents: Sequence[Document]) -> Coverage:
-        """The coverage of a run: how many of its documents were scored, not assessable and unreadable."""
+    def of(cls, documents: Sequence[Document], not_read: Sequence[NotRead] = ()) -> Coverage:
+        """The coverage of a run: how many documents were scored, not assessable and unreadable, and what was not read."""
         unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
         not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
         return cls(
@@ -40,7 +54,13 @@ class Coverage(Model):
             scored=len(documents) - unreadable - not_assessable,
             not_assessable=not_assessable,
             unreadable=unreadable,
+            not_read=cls.entries(not_read),
         )
+
+    @staticmethod
+    def entries(not_read: Sequence[NotRead]) -> int | None:
+        """How many entries were not read, of all kinds together; None: all were."""
+        return sum(kind.count for kind in not_read) or None
 
     @classmethod
     def of_endpoint(cls, endpoint: Substitution) -> Coverage:
@@ -53,14 +73,6 @@ class Coverage(Model):
             not_assessable=0 if measured else answered,
             unreadable=len(endpoint.failures),
         )
-
-
-class NotRead(Model):
-    """Count of entries of one kind in folders and archives that were not read."""
-
-    kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
-    count: int = Field(ge=1)
-    on_purpose: bool = Field(description="hidden, ignored by git, of others, or a lock file: no failure under --strict")
 
 
 class Plugin(Model):

@@ -101,6 +101,7 @@ def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] 
             scored=corpus.included - sum(unjudged),
             not_assessable=unjudged[0],
             unreadable=unjudged[1],
+            not_read=Coverage.entries(not_read),
         ),
         subjects=(corpus,),
         not_read=not_read,
@@ -168,6 +169,17 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             except (ValueError, KeyError, TypeError, RecursionError):
                 raise InvalidInput(f"{path}, line {number}, is no row of a scan: scan again into the same folder.") from None
             yield row
+
+
+def detectors_of(path: Path) -> list[str] | None:
+    """Codes of the detectors whose p-values stand in the rows of a scan's results; None: there is no row."""
+    with failing("read", path), path.open("rb") as file:
+        first = file.readline()
+    try:
+        row = json.loads(first)
+    except ValueError:
+        return None
+    return [name.removeprefix("p_") for name in row if name.startswith("p_AUD")] if isinstance(row, dict) else None
 
 
 def judged_again(path: Path, alpha: float) -> Family:

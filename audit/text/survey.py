@@ -92,6 +92,12 @@ _MANY = frozenset({"zip", "jsonl", "csv", "parquet"})
 _ANY = frozenset({"text", "html", "pdf", "rtf", "doc", "docx", "odt", "epub", "pptx"})
 
 
+NO_SUFFIX = "without a suffix"
+"""Kind of entries whose format is not read, and whose names have no suffix."""
+
+_NAMED = frozenset(Reason) - {Reason.FORMAT, Reason.OTHER_KIND, Reason.CODE}
+"""Reasons that are kinds by themselves; entries that are left out for the others are told apart by their suffix."""
+
 _ON_PURPOSE = frozenset({Reason.HIDDEN, Reason.LOCK, Reason.IGNORED, Reason.VENDORED})
 
 
@@ -102,9 +108,17 @@ def counts(passed: Iterable[Passed]) -> tuple[NotRead, ...]:
     return tuple(NotRead(kind=kind, count=count, on_purpose=on_purpose) for (kind, on_purpose), count in listed)
 
 
+def left_on_purpose(kind: str) -> bool | None:
+    """Whether entries of this kind are no failure under --strict, by the name of their kind; None: there is no such kind."""
+    if kind in [str(reason) for reason in _NAMED]:
+        return Reason(kind) in _ON_PURPOSE
+    name = kind.removesuffix(f" ({Reason.CODE})")
+    return False if name != kind or name == NO_SUFFIX or (name.startswith(".") and "(" not in name) else None
+
+
 def _label(entry: Passed) -> str:
     if entry.reason in (Reason.FORMAT, Reason.OTHER_KIND):
-        return entry.suffix or "without a suffix"
+        return entry.suffix or NO_SUFFIX
     if entry.reason is Reason.CODE:
         return f"{entry.suffix or Path(entry.name).name} ({entry.reason})"
     return str(entry.reason)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Document, Manifest, ModelIdentity, Result, Verdict
-from llm_audit.results.evidence import Conformal, Generations
+from llm_audit.results import Document, Manifest, Result
+from llm_audit.results.evidence import Conformal
+from llm_audit.verification.candidates import candidates
 from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[Conformal], Population]
@@ -26,7 +26,7 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
-    _candidates(path, subject, manifest, ledger)
+    candidates(path, subject, manifest, ledger)
     combined = subject.combined and subject.combined.evidence
     ranked = getattr(combined, "rules", ())
     detectors = [code for code in manifest.detectors if code in ranked]
@@ -34,7 +34,8 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
     measured = [result.evidence for result in subject.results]
     right = all(test in measured for test in getattr(combined, "tests", ()))
     ledger.holds(f"{path}.results", None, right, "lack a test that the verdict rests on")
-    if (subject.combined is None and not subject.attributions) or subject.gate is not None:
+    _as_given(path, subject, ledger)
+    if subject.combined is None and not subject.attributions:
         return
     try:
         again = judging.conclude(subject, terms)
@@ -42,39 +43,19 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
         ledger.cannot(path, str(error))
     else:
         # Results that could not be derived again equal themselves, which must not count as a check.
-        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if complete else ())):
+        settled = () if subject.gate is not None else ("verdict", "summary")  # else the whole run decides
+        for name in (*settled, "stretches", *(("results", "attributions", "sets") if complete else ())):
             ledger.same(f"{path}.{name}", getattr(subject, name), getattr(again, name))
 
 
-def _candidates(path: str, subject: Document, manifest: Manifest, ledger: Ledger) -> None:
-    """Check that a text was tested with the candidates, models and settings that the report names, in their order."""
-    if manifest.candidates and (subject.attributions or subject.why_unjudged is None) and subject.verdict is not Verdict.ERROR:
-        ledger.same(f"{path}.attributions", [tested.candidate for tested in subject.attributions], manifest.candidates)
-    models = dict.fromkeys(_identity(tested.model) for tested in subject.attributions if tested.model)
-    listed = dict.fromkeys(identity for model in manifest.further_models if (identity := _identity(model)) in models)
-    ledger.holds("manifest.further_models", None, list(listed) == list(models), "are not those of the candidates")
-    roles = {candidate.role for candidate in subject.attributions}
-    expected = [role for role in ("sanctioned", "other") if role in roles]
-    ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
-    for number, tested in enumerate(subject.attributions):
-        if manifest.candidates:  # earlier versions may have understood a name otherwise
-            ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
-        if isinstance(tested.evidence, Generations):
-            right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
-            ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
-
-
-def _settings_of(candidate: str) -> tuple[str, ...]:
-    """The settings that a candidate's name stands for, in words; none if it is no name of one."""
-    try:
-        return judging.settings_of(candidate)
-    except AuditError:
-        return ()
-
-
-def _identity(model: ModelIdentity) -> tuple[str, str, str]:
-    """The model and its precision, by which sessions are told apart."""
-    return model.name, model.digest, model.dtype
+def _as_given(path: str, subject: Document, ledger: Ledger) -> None:
+    """Check that a tampered text as it is was compared by the same detectors as the normalised one."""
+    combined = subject.combined.evidence if subject.combined else None
+    for number, result in enumerate(subject.results):
+        evidence = result.evidence
+        if isinstance(combined, Conformal) and isinstance(evidence, Conformal) and result.rule not in combined.rules:
+            for name in ("rules", "weights"):
+                ledger.same(f"{path}.results[{number}].evidence.{name}", getattr(evidence, name), getattr(combined, name))
 
 
 def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:

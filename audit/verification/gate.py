@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from llm_audit.detectors.registry import shipped
+from llm_audit.detectors.registry import described, shipped
 from llm_audit.gating import Terms, settle
 from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
+
+NOT_COUNTED = (
+    "Whether the results of all rules that the policy counts are there was not compared: the version that wrote the report did "
+    "not store which these are."
+)
 
 
 def _in_order(path: str, document: Document, ledger: Ledger) -> None:
@@ -21,6 +26,10 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
     once = [rule for of_baseline, _, rule in places if of_baseline]
     right = places == sorted(places) and len(set(once)) == len(once)
     ledger.holds(f"{path}.suppressions", None, right, "are not in their order, each once")
+    places_in_file = [
+        known.line is None and known.until is None for known in document.gate.suppressions if known.kind == "baseline"
+    ]
+    ledger.holds(f"{path}.suppressions", None, all(places_in_file), "are of the baseline, and have a line or an end")
     verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
     ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
 
@@ -28,11 +37,16 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
 def _counted(path: str, document: Document, ledger: Ledger) -> None:
     """Check that the results of all rules of integrity are there that the policy counts for the text, and no others."""
     counted = document.gate.counted if document.gate else None
+    if counted is not None:
+        ledger.holds(f"{path}.gate.counted", None, list(counted) == sorted(set(counted)), "are not in their order, each once")
     if counted is None or document.sha256 is None or document.verdict is Verdict.ERROR:
         return
+    asked = described("origin").code in counted
+    right = asked == (document.why_unjudged != "not_asked")
+    ledger.holds(f"{path}.gate.counted", None, right, "do not agree with whether it was asked who wrote the text")
     ours = {rule.code for rule in shipped("integrity") if rule.measure is not None}
     there = {result.rule for result in document.integrity} & ours
-    ledger.holds(path, None, there == ours.intersection(counted), "are not those of the rules that count")
+    ledger.holds(f"{path}.results", None, there == ours.intersection(counted), "are not those of the rules that count")
 
 
 def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
@@ -56,7 +70,11 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
                 tests = getattr(result.evidence, "tests", None)
                 ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
         _in_order(f"{place}.gate", document, ledger)
-        _counted(f"{place}.results", document, ledger)
+        _counted(place, document, ledger)
+    known = {document.gate.counted is not None for document in report.documents if document.gate}
+    ledger.holds("gate", None, len(known) < 2, "is of texts of which some lack the rules that count")
+    if report.documents and known != {True}:
+        ledger.notes.append(NOT_COUNTED)
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
     for place, stored, document in zip(places, report.documents, documents, strict=True):

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, combinations
+from itertools import chain, combinations, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.common.errors import AuditError
+from llm_audit.common.templates import known
 from llm_audit.detectors import judging
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
 from llm_audit.gating.inputs import suppression
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.attribution import AS_IT_STANDS, OF_RUN
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Document, Gated, Manifest, Report, Suppression, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import Store
+from llm_audit.text import MOST_OMITTED, RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text import DirectiveUse as Use
-from llm_audit.text import RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text.documents import read_texts
 from llm_audit.text.frame import KINDS
 from llm_audit.verification.ledger import Ledger
@@ -58,6 +60,9 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
         if result.rule in inspected:
             ledger.same(f"{place}.results[{number}]", result, inspected[result.rule])
     view = _compare_notes(place, stored, report.question, put_out, ledger)
+    if view is not None and stored.stretches is not None:  # earlier versions had other bounds
+        ledger.same(f"{place}.doubt", stored.doubt, judging.doubt_of(view, stored))
+        ledger.same(f"{place}.omitted", stored.omitted, raw.omitted_share if raw.omitted_share > MOST_OMITTED else None)
     if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
         _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
 
@@ -88,20 +93,35 @@ def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
 
 def _compare_notes(place: str, stored: Document, question: str, raw: RawText, ledger: Ledger) -> View | None:
     """Compare a document's notes with those that its file gives now; return the scored view, None if it was not scored."""
-    marks = of_marks(judging.marks_of(raw))
     if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
         # Other questions add notes of their own, between those of the reader and those on marks.
         ledger.same(f"{place}.notes", stored.notes[: len(raw.notes)], raw.notes)
-        return view_of(raw) if question == wording.ATTRIBUTION else None
-    views = (view_of(raw, kinds) for kinds in _includable())
+        if question != wording.ATTRIBUTION:
+            return None
+    notes, views = _of_reading(stored, question), (view_of(raw, kinds) for kinds in _includable())
     first = next(views)
     for view in chain((first,), views):  # each takes a while, and the first is nearly always it
-        if stored.notes == (*raw.notes, *view.notes, *marks):
+        if notes == _of_view(question, raw, view):
             break
     else:
         view = first
-    ledger.same(f"{place}.notes", stored.notes, (*raw.notes, *view.notes, *marks))
+    ledger.same(f"{place}.notes", notes, _of_view(question, raw, view))
     return view
+
+
+def _of_reading(stored: Document, question: str) -> tuple[str, ...]:
+    """The notes of a document that its text alone tells; beside candidates, others and those on marks follow."""
+    if question != wording.ATTRIBUTION:
+        return stored.notes
+    before_marks = stored.notes[: len(stored.notes) - len(stored.marks)]
+    return tuple(takewhile(lambda note: known(note, OF_RUN) is None, before_marks))
+
+
+def _of_view(question: str, raw: RawText, view: View) -> tuple[str, ...]:
+    """The notes on a text that follow from it and from its scored view."""
+    if question == wording.ATTRIBUTION:
+        return (*raw.notes, *(AS_IT_STANDS.write(note=note) for note in view.notes))
+    return (*raw.notes, *view.notes, *of_marks(judging.marks_of(raw)))
 
 
 @lru_cache(maxsize=1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from llm_audit.detectors.registry import conclude, find_rule
+from llm_audit.detectors.registry import conclude, find_rule, shipped
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
 from llm_audit.reports.wording.early import conditions_of
 from llm_audit.reports.wording.membership import CONTROL_ALONE
 from llm_audit.results import Conditions, Manifest, Membership, Report, Result
 from llm_audit.results.membership import is_blind
+from llm_audit.results.membership_evidence import Drawn, Signs
 from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import of_collection
@@ -41,6 +42,9 @@ def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, subject, stated, manifest, ledger)
+    _sides(path, subject, stated, manifest, ledger)
+    if not early:
+        _as_asked(path, subject, stated, ledger)
     of_collection(f"{path}.notes", subject, report, ledger)
     if subject.gate is not None and subject.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
@@ -62,6 +66,66 @@ def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledge
     if stated.seed_file is not None:
         files = {PurePath(name).name for name in manifest.inputs}
         ledger.holds(f"{path}.seed_file", stated.seed_file, stated.seed_file in files, "is no file that the manifest names")
+
+
+OF_ANY_TEST = frozenset({"model", "precision", "start", "seed", "seed_file", "control"})
+OF_SCORES = frozenset({"room", "copies", "vocabulary", "table"})
+OF_TWO_SIDES = frozenset({"copies"})
+"""Conditions of any measurement; and beside them, of scores, and of the blind baseline of two sides alone."""
+
+
+def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger) -> None:
+    """Check that the conditions are those of what was measured, and that counts and seeds of one thing are the same."""
+    fitting = OF_SCORES if subject.texts else OF_TWO_SIDES
+    rule = find_rule(subject.deciding[0].rule) if subject.deciding else None
+    if subject.deciding:
+        fitting = rule.conditions if isinstance(rule, MembershipTest) else frozenset(Conditions.model_fields)
+    others = [
+        name
+        for name in stated.model_fields_set
+        if getattr(stated, name) not in (None, ()) and name not in OF_ANY_TEST | fitting
+    ]
+    ledger.holds(f"{path}.conditions", None, not others, f"hold {', '.join(sorted(others))}, which was not asked for")
+    sizes_of_tests = {test.n for test in subject.tests}
+    ledger.holds(f"{path}.tests", None, len(sizes_of_tests) < 2, "are of different numbers of units")
+    for number, test in enumerate(subject.tests):
+        if test.draws is not None:
+            ledger.same(f"{path}.tests[{number}].draws.seed", test.draws.seed, stated.seed)
+        if isinstance(test.evidence, Drawn | Signs):
+            ledger.holds(f"{path}.tests[{number}].effect", None, test.effect is not None, "is missing")
+        if isinstance(test.evidence, Drawn):
+            kind = test.evidence.effect
+            ledger.holds(f"{path}.tests[{number}].evidence.effect", None, kind is not None, "is missing")
+    if stated.copies is not None:
+        equal, (_, left_out) = stated.copies.equal, stated.copies.left_out
+        right = equal <= left_out and bool(stated.copies.first) == (left_out > 0)
+        ledger.holds(f"{path}.conditions.copies", None, right, "name other texts than were left out")
+    needed = bool(subject.separations or (isinstance(rule, MembershipTest) and (rule.held_out or rule.unstated)))
+    ledger.holds(f"{path}.unstated", subject.unstated, needed or not subject.unstated, "is said of what needs no statement")
+
+
+def _sides(path: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
+    """Check that the blind baseline is of both sides, and that both are separated by every score, each of its rule."""
+    if subject.gate is not None and (subject.texts or subject.conditions is not None):  # early tests do not store groups
+        sizes = [before for before, _ in stated.groups] or [subject.n_suspect, subject.n_held_out]
+        ledger.same(f"{path}.gate.n_suspect", subject.gate.n_suspect, sizes[0])
+        ledger.same(f"{path}.gate.n_held_out", subject.gate.n_held_out, sizes[1])
+    elif subject.texts:
+        held_out = [text.name for text in subject.texts if text.side == "held_out"]
+        ledger.holds(f"{path}.gate", None, not held_out, "is missing, although there are held-out texts")
+    both = {text.side for text in subject.texts} == {"suspect", "held_out"}
+    names = sorted(subject.texts[0].scores) if subject.texts else []
+    for number, text in enumerate(subject.texts):
+        ledger.same(f"{path}.texts[{number}].scores", sorted(text.scores), names)
+    ledger.same(f"{path}.separations", sorted(separation.score for separation in subject.separations), names if both else [])
+    ours = {rule.name: rule for rule in shipped("membership")}
+    for number, separation in enumerate(subject.separations):
+        if (rule := ours.get(separation.score)) is not None:  # a plugin's may not be here
+            ledger.same(f"{path}.separations[{number}].rule", separation.rule, rule.code)
+            ledger.same(f"{path}.separations[{number}].title", separation.title, rule.title)
+    if subject.texts and not both and set(names) <= ours.keys():
+        codes = sorted({ours[name].code for name in names})
+        ledger.same("manifest.detectors", manifest.detectors, codes)
 
 
 def _beside(path: str, at: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:

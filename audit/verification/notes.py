@@ -47,8 +47,7 @@ def of_collection(path: str, subject: Membership, report: Report, ledger: Ledger
         return
     for number, note in enumerate(subject.notes):
         ledger.holds(f"{path}[{number}]", note, note in left_out or known(note, templates) is not None, UNKNOWN)
-    if len(subject.notes) > len(left_out):
-        ledger.notes.append(NO_FACTS)
+    ledger.notes.append(NO_FACTS)
 
 
 def _others(subject: Membership, conditions: Conditions) -> tuple[Sequence[Template], bool]:

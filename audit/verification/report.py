@@ -31,17 +31,25 @@ from llm_audit.results.read import place_of, read_content, subject_places, upgra
 from llm_audit.results.rules import FAMILIES
 from llm_audit.scanning.results import report_of
 from llm_audit.setup.manifest import seeds_of
+from llm_audit.text.survey import left_on_purpose
 from llm_audit.verification import files
 from llm_audit.verification.corpus import benchmark, corpus
 from llm_audit.verification.documents import document
 from llm_audit.verification.gate import gate
 from llm_audit.verification.ledger import Ledger, Mismatch
+from llm_audit.verification.manifest import manifest as of_manifest
 from llm_audit.verification.membership import membership
 from llm_audit.verification.substitution import substitution
+from llm_audit.verification.texts import of_text
 
 NO_CANDIDATES = (
     "Whether all candidates are there, in the order in which they were named, was not compared: the version that wrote the "
     "report did not store it."
+)
+
+
+NO_COUNT = (
+    "Whether all that was not read is named was not compared: the version that wrote the report did not store how much it was."
 )
 
 
@@ -127,6 +135,7 @@ def _recompute(
                 if not early:
                     _in_order(place, subject, manifest, ledger)
                     _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
+                    of_text(place, subject, report, ledger)
                 document(place, subject, manifest, ledger, find)
             case Membership():
                 membership(place, subject, report, ledger)
@@ -135,7 +144,7 @@ def _recompute(
             case Corpus():
                 corpus(place, subject, manifest, beside, ledger)
             case Benchmark():
-                benchmark(place, subject, ledger)
+                benchmark(place, subject, manifest, ledger)
     if report.question not in wording.LIMITS:
         ledger.holds("question", report.question, False, "is none that llm-audit asks")
     else:
@@ -143,24 +152,40 @@ def _recompute(
     if report.question == wording.ATTRIBUTION and not manifest.candidates:
         ledger.notes.append(NO_CANDIDATES)
     ledger.same("manifest.seeds", manifest.seeds, seeds_of(report))
+    if not early:
+        of_manifest(report, ledger)
     limits = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
     ledger.same("limits", limits, wording.limits(report, described))
-    passed = [(-kind.count, kind.kind, kind.on_purpose) for kind in report.not_read]
-    ledger.holds("not_read", None, passed == sorted(set(passed)), "are not in their order, each once")
+    _not_read(report, ledger)
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
+    counted = report.not_read if report.coverage.not_read is not None else ()
     if report.documents or not report.subjects:
-        ledger.same("coverage", report.coverage, Coverage.of(report.documents))
+        ledger.same("coverage", report.coverage, Coverage.of(report.documents, counted))
     elif report.corpus is not None:
-        ledger.same("coverage", report.coverage, report_of(report.corpus, manifest).coverage)
+        ledger.same("coverage", report.coverage, report_of(report.corpus, manifest, counted).coverage)
     elif report.substitution is not None:
         ledger.same("coverage", report.coverage, Coverage.of_endpoint(report.substitution))
     else:
-        counted = report.coverage
-        total = counted.scored + counted.not_assessable + counted.unreadable
-        ledger.same("coverage.found", counted.found, total)
+        stated = report.coverage
+        ledger.same("coverage.found", stated.found, stated.scored + stated.not_assessable + stated.unreadable)
+        ledger.same("coverage.not_read", stated.not_read, Coverage.entries(report.not_read))
     files.inputs(report, places, inputs, ledger, find)
     files.models(manifest, ledger)
+
+
+def _not_read(report: Report, ledger: Ledger) -> None:
+    """Check the counts of entries that were not read: their order, their kinds, and whether they were left out on purpose."""
+    passed = [(-kind.count, kind.kind, kind.on_purpose) for kind in report.not_read]
+    ledger.holds("not_read", None, passed == sorted(set(passed)), "are not in their order, each once")
+    for number, entry in enumerate(report.not_read):
+        on_purpose = left_on_purpose(entry.kind)
+        ledger.holds(f"not_read[{number}].kind", entry.kind, on_purpose is not None, "is no kind of entries")
+        ledger.holds(f"not_read[{number}].on_purpose", entry.on_purpose, on_purpose in (None, entry.on_purpose), "is wrong")
+    folders = report.question not in (wording.MEMBERSHIP, wording.SUBSTITUTION, wording.PROBE, wording.BENCHMARK)
+    ledger.holds("not_read", None, folders or not passed, "are counted, although no folder was read")
+    if passed and report.coverage.not_read is None:
+        ledger.notes.append(NO_COUNT)
 
 
 ONE: dict[str, type] = {

@@ -10,7 +10,7 @@ from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, answers, reference, rows
 from llm_audit.results import Manifest, Substitution
-from llm_audit.results.substitution_evidence import BorderChange, Change, OnlineRanks
+from llm_audit.results.substitution_evidence import BorderChange, Change, Conformance, OnlineRanks
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import fixed, of_endpoint
 
@@ -37,6 +37,7 @@ def substitution(path: str, subject: Substitution, manifest: Manifest, ledger: L
     ledger.fields(path, subject, concluded, without={"mixture"})
     ledger.same(f"{path}.mixture", subject.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
     _allowed(path, subject, ledger)
+    _conformance(path, subject, ledger)
     _facts(path, subject, manifest, ledger)
     of_endpoint(f"{path}.notes", subject, ledger)
 
@@ -73,6 +74,7 @@ def _facts(path: str, subject: Substitution, manifest: Manifest, ledger: Ledger)
 def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
     """Check that the variants that would be as promised are those that answers were compared with."""
     if subject.since:
+        ledger.same(f"{path}.reference", subject.reference, None)
         ledger.same(f"{path}.allowed", subject.allowed, (f"the endpoint as of {subject.since}",))
     else:
         ledger.holds(f"{path}.reference", None, subject.asking is None or bool(subject.reference), "is missing")
@@ -80,6 +82,21 @@ def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
         if isinstance(test.evidence, OnlineRanks) and subject.reference:
             model = f"{subject.reference}, " if test.evidence.yardstick == "local" else ""
             ledger.same(f"{path}.allowed", subject.allowed, [f"{model}{variant.name}" for variant in test.evidence.variants])
+
+
+def _conformance(path: str, subject: Substitution, ledger: Ledger) -> None:
+    """Check that the answers were asked of the model that the report names and that, but for early versions, all is counted."""
+    for number, test in enumerate(subject.tests):
+        if isinstance(counted := test.evidence, Conformance):
+            at = f"{path}.tests[{number}].evidence"
+            ledger.same(f"{at}.asked", counted.asked, subject.model)
+            if subject.asking is not None:
+                lacking = [name for name in COUNTS if getattr(counted, name) is None]
+                ledger.holds(at, None, not lacking, f"lacks {', '.join(lacking)}")
+
+
+COUNTS = ("answers", "contradictory", "defective", "flaws", "repaired", "greedy", "unlikely", "untold")
+"""Counts of a conformance test that early versions did not make."""
 
 
 def _names(subject: Substitution, manifest: Manifest) -> list[str]:

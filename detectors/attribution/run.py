@@ -21,7 +21,7 @@ from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import among
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.statistic import find
-from llm_audit.reports.wording.origin import compared
+from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
@@ -191,20 +191,17 @@ def _set(text: Text, role: Role, document: Document, alpha: float) -> SetAttribu
 
 def _notes(text: Text) -> list[str]:
     person_notes = text.person.notes[len(text.raw.notes) :]
-    notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in person_notes)]
+    notes = [*text.raw.notes, *(wording.AS_IT_STANDS.write(note=note) for note in person_notes)]
     if text.person.combined is None:
-        notes.append(compared(text.person))
+        notes.append(wording.not_compared(text.person))
     assumed = [author.name for author in text.authors if author.candidate.order_assumed]
     if assumed:
-        notes.append(
-            f"{' and '.join(assumed)}: tested in the order of transformers, which takes the temperature before it cuts; "
-            "llama.cpp takes it last, which is another law. Where that wrote the text, name it: @sampler=llama.cpp,…"
-        )
+        notes.append(wording.ORDER_ASSUMED.write(candidates=" and ".join(assumed)))
     reached = [
         int(scores[0].char_end[-1])
         for number in range(len(text.authors))
         if text.scored(number) and len((scores := text.settings(number))[0])
     ]
     if reached and min(reached) < len(text.raw.text):
-        notes.append(f"Of {len(text.raw.text):,} characters only the first {min(reached):,} were tested by every candidate.")
+        notes.append(wording.BEGINNING_ALONE.write(characters=len(text.raw.text), tested=min(reached)))
     return notes

@@ -134,6 +134,9 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
 
     Half of the level is for the sign that rows run on: a data set of twenty rows has few joins to show it, and a model finds
     such an order likelier whether it has read it or not. The other signs share the other half.
+
+    Raises:
+        ValueError: counts that no draws give.
     """
     requires(measured, Signs)
     signs = measured.evidence.signs
@@ -141,6 +144,10 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
     kind = next((kind for kind in (ORDER, VERSIONS, CONTROL) if kind.signs.issuperset(names)), None)
     if kind is None or not signs:
         raise NotDerivable("it looked for signs that this version does not know")
+    if len(set(names)) < len(names) or any(sign.exceeding > sign.draws for sign in signs):
+        raise ValueError("a sign is counted twice, or has more draws than were made")
+    if kind is ORDER and len({sign.draws for sign in signs}) > 1:
+        raise ValueError("the signs of one order are not among the same draws")
     shares = _shares(names)
     p_values = [(1 + sign.exceeding) / (1 + sign.draws) for sign in signs]
     place = _strongest(p_values, shares)

@@ -239,6 +239,7 @@ rule = MembershipTest[Sequence[Secret], Drawn | RankSum](
     claim="Was the published text in the training data of {model}?",
     units=_units,
     condition="the strings were drawn once and the others kept secret",
+    conditions=frozenset({"commitments"}),
     measure=measure,
     derive=derive,
 )

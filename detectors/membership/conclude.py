@@ -47,7 +47,7 @@ def conclude(subject: Membership, terms: Terms) -> Membership:
 
 
 def _stated(subject: Membership) -> Membership:
-    """The collection with its claim, its facts and its size, as they follow from its conditions; early reports have none."""
+    """The collection with its claim, facts, size and unit, as they follow from its conditions; early reports have none."""
     conditions = subject.conditions
     if conditions is None:
         return subject
@@ -72,7 +72,8 @@ def _stated(subject: Membership) -> Membership:
         assert subject.gate is not None  # as there are no tests and no scores
         claim, n_suspect, n_held_out = wording.WITHOUT_A_MODEL, subject.gate.n_suspect, subject.gate.n_held_out
         facts = wording.facts_of_baseline(conditions)
-    return subject.model_copy(update={"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out})
+    update = {"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out, "unit": "collection"}
+    return subject.model_copy(update=update)
 
 
 def _methods(text: Screened) -> list[tuple[str, str]]:

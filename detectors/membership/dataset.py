@@ -217,6 +217,7 @@ rule = MembershipTest[tuple[Collection, Collection], TwoSample](
     units=_units,
     condition="the two collections differ in nothing else",
     held_out=True,
+    conditions=frozenset({"copies", "groups"}),
     measure=measure,
     derive=derive,
 )

@@ -242,6 +242,7 @@ rule = MembershipTest[Sequence[Identifier], RankSum](
     claim="Were these {documents} documents in the training data of {model}?",
     units=_units,
     condition="the identifiers were drawn at random and stand nowhere else",
+    conditions=frozenset({"documents", "formats"}),
     measure=measure,
     derive=derive,
 )

@@ -200,6 +200,7 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
     condition="all orders of the rows were equally likely to become the published one",
     unstated="Not stated: nobody says that chance decided the order (--provenance), nor shows by a model that cannot have seen "
     "the rows (--control) that it is not likelier anyway.",
+    conditions=frozenset({"repeated"}),
     measure=measure,
     derive=derive,
 )

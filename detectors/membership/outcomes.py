@@ -86,12 +86,15 @@ def ranked(measured: Measurement[Any]) -> Outcome:
 
     Raises:
         NotDerivable: the report holds no draws.
+        ValueError: it holds fewer of them than it keeps.
     """
     draws = measured.draws
     if draws is None or not draws.count or measured.statistic is None:
         raise NotDerivable("the report stores no draws")
     statistic = measured.statistic.value
     null = np.array(draws.values, dtype=np.float64)
+    if len(null) != min(draws.count, KEPT_DRAWS):
+        raise ValueError("draws are missing, or too many")
     if draws.count <= len(null):
         return permutation.monte_carlo(statistic, null)
     seen, unseen = int(np.count_nonzero(null >= statistic)), draws.count - len(null)

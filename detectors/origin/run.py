@@ -22,6 +22,7 @@ from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
 from llm_audit.detectors.populations.population import alone, part_of
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.statistic import StatisticRule
+from llm_audit.reports.wording import unjudged as sentences
 from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.request import Request, Windowing
@@ -94,23 +95,21 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
     view = view_of(raw, settings.include)
     if not view.text:
-        nothing = "There is no running text, once white space and what stands apart are set aside."
+        nothing = sentences.NO_RUNNING_TEXT.write()
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes, why="no_running_text")
     if no_prose := why_not_prose(view.text):
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes, why="no_prose")
     language = identify(view.text)
     expected = settings.population.datasheet.language
     if language.code != expected or language.confidence < LEAST_CONFIDENCE:
-        doubt = "" if language.confidence >= LEAST_CONFIDENCE else f", below the {LEAST_CONFIDENCE} that is asked for"
-        reason = (
-            f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
-            f"{settings.population.datasheet.name} covers '{expected}' only."
+        sentence = sentences.OTHER_LANGUAGE if language.confidence >= LEAST_CONFIDENCE else sentences.UNSURE_LANGUAGE
+        reason = (sentences.UNCERTAIN if language.code == expected else sentence).write(
+            language=language.code,
+            confidence=language.confidence,
+            least=LEAST_CONFIDENCE,
+            population=settings.population.datasheet.name,
+            covered=expected,
         )
-        if language.code == expected:
-            reason = (
-                f"The language is uncertain: it looks like '{language.code}', with confidence {language.confidence:.2f}{doubt}."
-                " A longer text, or one with more sentences, is surer."
-            )
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language.code, view.notes, "language")
     return raw, view, language.code
 
@@ -132,7 +131,7 @@ def judge(prepared: Prepared, windows: Sequence[WindowRead], settings: Settings)
     tokens = sum(map(len, windows))
     judged = [window for window in windows if window.beginning]
     if not judged:
-        reason = f"The text has {tokens} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
+        reason = sentences.TOO_SHORT.write(tokens=tokens, least=MINIMUM_TOKENS)
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
         return short.model_copy(update={"tokens": tokens})
     population, detectors, terms = settings.population, settings.detectors, settings.terms

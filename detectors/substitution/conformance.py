@@ -85,9 +85,14 @@ def _flaws(reply: Reply) -> set[str]:
 
 
 def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
-    """The result; its sentence lists the violations."""
+    """The result; its sentence lists the violations.
+
+    Raises:
+        ValueError: counts that no answers can have.
+    """
     requires(measured, Conformance)
     evidence = measured.evidence
+    _check(evidence, measured.n)
     wrong = [f"{change[0].upper()}{change[1:]}" for change in evidence.changes]
     if evidence.named:
         wrong.append(f"Asked for {evidence.asked!r}, it says that it serves {', '.join(map(repr, evidence.named))}.")
@@ -127,6 +132,31 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         evidence=evidence,
         method=rule.method,
     )
+
+
+def _check(evidence: Conformance, answers: int | None) -> None:
+    """Raise ValueError if a part is larger than its whole, or counted twice; `answers`: all. Early reports lack some counts."""
+    names = [parameter.name for parameter in evidence.parameters or ()]
+    parts = [
+        (evidence.longer, answers),
+        (evidence.fewer, answers),
+        (evidence.counted, answers),
+        (evidence.miscounted, evidence.counted),
+        (evidence.answers, answers),
+        (evidence.defective, evidence.answers),
+        (evidence.contradictory, evidence.defective),
+        (evidence.placeholders, evidence.defective),
+        (evidence.repaired, evidence.answers),
+        (evidence.untold, evidence.answers),
+        (evidence.unlikely, evidence.greedy),
+        *((flaw.answers, evidence.defective) for flaw in evidence.flaws or ()),
+        *((parameter.ignored, parameter.tried) for parameter in evidence.parameters or ()),
+    ]
+    known = [(part, whole) for part, whole in parts if part is not None and whole is not None]
+    if answers is None or any(part > whole for part, whole in known):
+        raise ValueError("more answers are counted than there are")
+    if names != [name for name in parameters.NAMES if name in names]:
+        raise ValueError("the parameters that were tried are not in their order, each once")
 
 
 def _ignored(counted: Parameter, alpha: float) -> str:

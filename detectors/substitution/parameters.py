@@ -25,6 +25,9 @@ TOKENS = 24
 ANSWERS = 2
 """Answers requested in one request (n)."""
 
+NAMES = ("stop", "seed", "n")
+"""The parameters, in the order of reports."""
+
 _STOP, _SEED, _N = "stop ", "seed ", "number of answers"
 _WORD = re.compile(r"\w+")
 _GOES_ON = re.compile(r"\s\w")

@@ -63,15 +63,22 @@ def measure(outcomes: Sequence[Reply | Failure], reference: Mapping[str, int]) -
 
 
 def derive(measured: Measurement[PromptCounts], terms: Terms) -> Result:
-    """Whether one constant overhead explains every count, in words."""
+    """Whether one constant overhead explains every count, in words.
+
+    Raises:
+        ValueError: prompts that nobody asks.
+    """
     requires(measured, PromptCounts)
+    counted = [(count.name, count.characters) for count in measured.evidence.prompts]
+    if counted != [(kind, len(prompt)) for kind, prompt in PROMPTS.items() if kind in dict(counted)]:
+        raise ValueError("the prompts are not those that are asked, in their order, each once")
     verdict, reason = _verdict(measured.evidence)
     return Result(
         **rule.result_fields,
         subject="endpoint",
         verdict=verdict,
         reason=f"{reason} No p-value; it does not decide.",
-        n=measured.n,
+        n=len(counted),
         evidence=measured.evidence,
     )
 

@@ -86,8 +86,12 @@ def derive(measured: Measurement[OnlineRanks], terms: Terms) -> Result:
     """An e-process on the ranks of the endpoint's distances among null distances, valid at every stop; before Holm.
 
     Every purpose has its own random numbers, so that more requests only extend the results of fewer.
+
+    Raises:
+        ValueError: distances that are not of the requests named.
     """
     requires(measured, OnlineRanks)
+    _check(measured.evidence)
     distances, seed = Distances.of(measured.evidence), measured.evidence.seed
     processes = {
         name: online.wealth(online.ranks(values, distances.null[name], generator(seed, f"ranks {name}")))
@@ -125,6 +129,15 @@ def derive(measured: Measurement[OnlineRanks], terms: Terms) -> Result:
         assumptions=distances.words.assumptions,
         method=rule.method,
     )
+
+
+def _check(evidence: OnlineRanks) -> None:
+    """Raise ValueError unless every request has a name and a distance from each variant, and no more are missing than asked."""
+    answered = len(evidence.requests)
+    if any(len(variant.endpoint) != answered for variant in evidence.variants) or len(set(evidence.requests)) != answered:
+        raise ValueError("the distances are not of the requests that are named, each once")
+    if answered + evidence.missing > evidence.asked:
+        raise ValueError("more requests are answered or missing than were made")
 
 
 rule = SubstitutionRule[Distances, OnlineRanks](

@@ -16,6 +16,7 @@ from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import cache_augmented, choices, fixed_sampling, gumbel, marked, red_green
 from llm_audit.detectors.watermark.conclude import conclude
 from llm_audit.endpoints.records import Ask, Failure, Source, Surface
+from llm_audit.reports.wording import probing as wording
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices, ProbedPhases, ProbedTogether
 
@@ -94,8 +95,7 @@ def probe(
     table, unread, failures = _choices(source, plan, surface, part(progress, 0, 0.6))
     answered = sum(sum(words) for contexts in table for words in contexts)
     if not answered + unread:  # nobody is there, or the key is refused: each of the rest would be tried anew
-        rest = plan.requests - len(failures)
-        note = f"None of the first {len(failures):,} questions got an answer; the other {rest:,} were not asked."
+        note = wording.NOBODY_ANSWERED.write(failed=len(failures), rest=plan.requests - len(failures))
         return _document(name, [], [note], Terms(alpha), plan, failures)
     stories, spoilt = _stories(source, plan, surface, failures, part(progress, 0.6, 0.8))
     phases = _phases(source, plan, surface, failures, part(progress, 0.8, 1))
@@ -104,17 +104,17 @@ def probe(
     if answered > unread:
         tests.append(red_green.rule.derive(red_green.measure(chosen), terms))
     else:
-        notes.append(f"{unread:,} answers hold none of the words: the endpoint does not follow, and choices were not tested.")
+        notes.append(wording.NO_CHOICES.write(unread=unread))
     if stories:
         tests.append(fixed_sampling.rule.derive(fixed_sampling.measure(stories), terms))
     elif spoilt:
-        notes.append(f"Repeated answers cannot be weighed without texts and sound log-probabilities. {spoilt}")
+        notes.append(wording.NO_REPEATS.write(why=spoilt))
     if sum(phases.fresh) and sum(phases.again):
         tests.append(cache_augmented.rule.derive(cache_augmented.measure(phases), terms))
     if answered > unread:
         tests.append(gumbel.rule.derive(gumbel.measure(chosen), terms))
     if failures:
-        notes.append(f"{len(failures):,} of {plan.requests:,} questions got no answer; the first: {failures[0].reason}")
+        notes.append(wording.UNANSWERED.write(failed=len(failures), requests=plan.requests, reason=failures[0].reason))
     return _document(name, tests, notes, terms, plan, failures)
 
 

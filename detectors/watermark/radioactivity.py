@@ -229,6 +229,7 @@ rule = MembershipTest[tuple[Read | Written, ...], KeyedTraining](
         "of its answers. They count each pair of window and token; here a context counts where the texts hold it for the first "
         "time (reading), or if no prompt holds it (answers), so that the law of the sum is exact whatever the texts carry."
     ),
+    conditions=frozenset({"tokenizer", "marked_contexts", "unprompted"}),
     derive=derive,
     listed=(
         "WatermarkRadioactivity",

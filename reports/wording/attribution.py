@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llm_audit.common.templates import Template
 from llm_audit.reports.format import p_statement, p_value
-from llm_audit.results import Attribution, Authorship, SetAttribution
+from llm_audit.results import Attribution, Authorship, Document, SetAttribution
 
 SETS = {"sanctioned": "sanctioned models", "other": "other models"}
 """Role of a set -> its name."""
+
+
+AS_IT_STANDS = Template("For the candidates the text was scored as it stands. In it: {note:words}")
+NOT_COMPARED_WITH_PEOPLE = Template("The comparison with human writing: {summary:words}")
+ORDER_ASSUMED = Template(
+    "{candidates:words}: tested in the order of transformers, which takes the temperature before it cuts; llama.cpp takes it "
+    "last, which is another law. Where that wrote the text, name it: @sampler=llama.cpp,…"
+)
+BEGINNING_ALONE = Template("Of {characters:count} characters only the first {tested:count} were tested by every candidate.")
+
+OF_RUN = (NOT_COMPARED_WITH_PEOPLE, ORDER_ASSUMED, BEGINNING_ALONE)
+"""Notes on a text that its run adds to those that the text alone tells, in their order; those on provenance marks follow."""
+
+
+def not_compared(person: Document) -> str:
+    """Note on why a text was not compared with human writing; `person`: its document in that comparison."""
+    return NOT_COMPARED_WITH_PEOPLE.write(summary=person.summary)
 
 
 def null(candidate: Attribution) -> str:

@@ -41,8 +41,3 @@ def nearest_kind(kind: Kind) -> str:
         f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "
         f"({kind.exceeding / kind.n:.0%}) look at least as machine-like; {p_statement(p)} among these alone."
     )
-
-
-def compared(document: Document) -> str:
-    """Note on why a text was not compared with human writing."""
-    return f"The comparison with human writing: {document.summary}"

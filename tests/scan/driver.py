@@ -14,7 +14,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
 from llm_audit.reports import write_report
 from llm_audit.results import Corpus as CorpusReport
-from llm_audit.results import Manifest, Verdict
+from llm_audit.results import Manifest, ModelIdentity, Verdict
 from llm_audit.scanning import corpus as corpora
 from llm_audit.scanning.corpus import Block, Corpus, Input, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
@@ -58,8 +58,9 @@ def engine(blocks: Iterable[Block]) -> Iterator[list[Record]]:
 
 def header_of(corpus: Corpus, inputs: Sequence[Input], alpha: float = 0.1) -> Header:
     manifest = Manifest(
-        version="1", command=("scan",), started="2026-01-01T00:00:00+00:00", alpha=alpha, model=None, population="drawn",
-        population_digest="d" * 64, detectors=("AUD101",), packages={"numpy": "2"}, threads=1,
+        version="1", command=("scan",), started="2026-01-01T00:00:00+00:00", alpha=alpha, population="drawn",
+        model=ModelIdentity(name="m", digest="0" * 64, dtype="float32"), population_digest="d" * 64,
+        detectors=("AUD101",), packages={"numpy": "2"}, threads=1,
     )  # fmt: skip
     return Header(
         manifest=manifest, device="cpu", text_field="text", weights={}, files=len(inputs),

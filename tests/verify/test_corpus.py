@@ -14,11 +14,11 @@ from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.registry import described
 from llm_audit.reports import render_html, render_json
 from llm_audit.reports.formats import FORMATS
-from llm_audit.results import Interval
+from llm_audit.results import Benchmark, Interval, ModelIdentity
+from llm_audit.results.benchmark import Curve, FalseAlarms
 from llm_audit.results.canonical import content_digest
 from llm_audit.training.evaluate import rate
 from tests.reports import factory
-from tests.reports.test_bench import FOUND
 from tests.scan.driver import run
 
 
@@ -118,16 +118,63 @@ def test_rows_and_summaries_of_old_are_refused_in_a_sentence(scanned: Path, tmp_
         read_report(tmp_path / "old.json")
 
 
-def test_the_rates_of_a_benchmark_are_computed_again(tmp_path: Path) -> None:
-    p_values = [0.001] * 3 + [0.03] * 5 + [0.5] * 92
-    rows = [
-        row.model_copy(update={"n": 100, "at_5_percent": rate(p_values, 0.05), "at_1_percent": rate(p_values, 0.01)})
-        for row in FOUND.false_alarms
-    ]
-    found = FOUND.model_copy(update={"false_alarms": tuple(rows)})
-    ledger = verify(render_json(factory.benchmark_report(found)).encode())
-    assert ledger.mismatches == [] and [each.path for each in ledger.unchecked] == ["subjects[0].power"]
-    wrong = rows[0].model_copy(update={"at_5_percent": Interval(value=0.08, lower=0.01, upper=0.1)})
-    told = verify(render_json(factory.benchmark_report(found.model_copy(update={"false_alarms": (wrong,)}))).encode())
-    named = {mismatch.path for mismatch in told.mismatches}
-    assert {"subjects[0].false_alarms[0].at_5_percent.lower", "subjects[0].false_alarms[0].at_5_percent.upper"} == named
+P_VALUES = [0.001] * 3 + [0.03] * 5 + [0.5] * 92
+"""Of a hundred human texts."""
+
+
+def measured() -> Benchmark:
+    """The false alarms of two detectors among a hundred human texts, in one slice; there are no machine texts."""
+    names = ("AUD100", "curvature")
+    alarms = FalseAlarms(
+        detector="", by="all", group="all", n=100, at_5_percent=rate(P_VALUES, 0.05), at_1_percent=rate(P_VALUES, 0.01)
+    )
+    curve = Curve(detector="", nominal=(0.01, 0.05, 0.5), realised=(0.03, 0.08, 1.0))
+    return Benchmark(
+        data={"texts.jsonl": "d" * 64},
+        notes=(),
+        detectors=names,
+        power=(),
+        false_alarms=tuple(alarms.model_copy(update={"detector": name}) for name in names),
+        curves=tuple(curve.model_copy(update={"detector": name}) for name in names),
+    )
+
+
+def fields_of(benchmark: Benchmark) -> tuple[set[str], list[str]]:
+    """Fields of its report that do not hold, and those that could not be checked."""
+    report = factory.benchmark_report(benchmark)
+    model = ModelIdentity(name="m", digest="0" * 64, dtype="float32")
+    update = {"started": "2026-01-01T00:00:00+00:00", "model": model, "detectors": ("AUD101",), "inputs": measured().data}
+    report = report.model_copy(update={"manifest": report.manifest.model_copy(update=update)})
+    ledger = verify(render_json(report).encode())
+    return {mismatch.path for mismatch in ledger.mismatches}, [each.path for each in ledger.unchecked]
+
+
+def test_the_rates_of_a_benchmark_are_computed_again() -> None:
+    found = measured()
+    assert fields_of(found) == (set(), ["subjects[0].power"])
+    wrong = Interval(value=0.08, lower=0.01, upper=0.1)
+    rows = (found.false_alarms[0].model_copy(update={"at_5_percent": wrong}), found.false_alarms[1])
+    named, _ = fields_of(found.model_copy(update={"false_alarms": rows}))
+    assert named == {"subjects[0].false_alarms[0].at_5_percent.lower", "subjects[0].false_alarms[0].at_5_percent.upper"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda found: {"false_alarms": found.false_alarms[:1]}, "subjects[0].false_alarms"),
+        (lambda found: {"false_alarms": found.false_alarms[::-1]}, "subjects[0].false_alarms"),
+        (lambda found: {"curves": found.curves[1:]}, "subjects[0].curves"),
+        (lambda found: {"curves": (found.curves[0], _other(found.curves[1], 0.07))}, "subjects[0].curves[1].realised"),
+        (lambda found: {"curves": (found.curves[0], _other(found.curves[1], 0.02))}, "subjects[0].curves[1]"),
+        (lambda found: {"detectors": ("AUD100", "lrr")}, "subjects[0].detectors"),
+        (lambda found: {"data": {"texts.jsonl": "e" * 64}}, "subjects[0].data"),
+    ],
+)
+def test_no_row_and_no_curve_of_a_benchmark_is_left_out(change: Callable[[Benchmark], dict[str, object]], field: str) -> None:
+    found = measured()
+    named, _ = fields_of(found.model_copy(update=change(found)))
+    assert field in named
+
+
+def _other(curve: Curve, rate_at_5_percent: float) -> Curve:
+    return curve.model_copy(update={"realised": (curve.realised[0], rate_at_5_percent, curve.realised[2])})

@@ -37,6 +37,7 @@ from llm_audit.results import (
     Document,
     Fact,
     Membership,
+    ModelIdentity,
     Report,
     Result,
     Served,
@@ -78,6 +79,9 @@ def about(alpha: float, population: Population | None = None, **found: object) -
     tested = [test.rule for audit in audits for test in audit.tests]  # type: ignore[attr-defined]  # a subject
     rules = [each.code for each in DETECTORS] if population else sorted(set(tested))
     manifest = collect(None, alpha=alpha, rules=rules, population=population)
+    if documents:
+        people = {} if population else {"population": "people", "population_digest": "0" * 64}
+        manifest = manifest.model_copy(update={"model": ModelIdentity(name="m", digest="0" * 64, dtype="float32"), **people})
     asked = {"collection": wording.MEMBERSHIP, "endpoint": wording.SUBSTITUTION}
     question = asked[audits[0].kind] if audits else wording.ORIGIN  # type: ignore[attr-defined]  # a subject
     made = Report.model_validate(
@@ -156,7 +160,7 @@ def test_random_collections(each: int) -> None:
         tests = [
             [alone, judge(order, reader, rows, draws=39, shards=1, alpha=alpha, seed=str(seed))],
             [alone, judge(order, reader, rows, draws=9, shards=2, alpha=alpha, seed=str(seed))],
-            [versions, judge(paired, reader, pairs, draws=999, alpha=alpha, seed=str(seed))],
+            [of_seed(versions, str(seed)), judge(paired, reader, pairs, draws=999, alpha=alpha, seed=str(seed))],
             [judge(canary, reader, secrets[:1], alpha=alpha)],
             [judge(canary, reader, secrets, alpha=alpha)],
             [judge(identifier, reader, identifier.find(ids), draws=9, alpha=alpha, seed=str(seed))],
@@ -165,8 +169,17 @@ def test_random_collections(each: int) -> None:
             assert refused(about(alpha, membership=concluded(results, alpha))) == []
 
 
+def of_seed(test: Result, seed: str) -> Result:
+    """The result as if its draws, of which counts are stored alone, had another seed."""
+    assert test.draws is not None
+    return test.model_copy(update={"draws": test.draws.model_copy(update={"seed": seed})})
+
+
 def concluded(tests: Sequence[Result], alpha: float) -> Membership:
-    conditions = Conditions(formats=(("MD5", 12),), documents=3)
+    """The collection of these tests, whose conditions hold the seed of their draws and, for identifiers, what was looked in."""
+    (*_, decided) = tests
+    found = {"formats": (("MD5", 12),), "documents": 3} if decided.rule == identifier.rule.code else {}
+    conditions = Conditions(seed=decided.draws.seed if decided.draws else None, **found)  # type: ignore[arg-type]  # its fields
     return run.concluded(alpha, tests=tuple(tests), provenance="", conditions=conditions)
 
 

@@ -117,12 +117,15 @@ def test_few_counts_say_nothing() -> None:
     assert judge(prompt_tokens, outcomes(told), reference, alpha=0.01).verdict is Verdict.NOT_ASSESSABLE
 
 
-def test_forged_counts_of_one_length_are_derived_without_a_crash() -> None:
+def test_counts_of_prompts_that_nobody_asks_are_refused() -> None:
     reference = {prompt: 5 + number for number, prompt in enumerate(PROMPTS.values())}
     found = judge(prompt_tokens, outcomes([2 * count + 1 for count in reference.values()]), reference, alpha=0.01)
     assert isinstance(found.evidence, PromptCounts)
-    forged = tuple(each.model_copy(update={"characters": 9}) for each in found.evidence.prompts)
-    assert again(found.model_copy(update={"evidence": PromptCounts(asked=16, prompts=forged)}), Terms(0.01)).p_value is None
+    counts = found.evidence.prompts
+    of_one_length = tuple(each.model_copy(update={"characters": 9}) for each in counts)
+    for forged in (of_one_length, counts[::-1], (*counts, counts[-1])):
+        with pytest.raises(ValueError, match="not those that are asked"):
+            again(found.model_copy(update={"evidence": PromptCounts(asked=16, prompts=forged)}), Terms(0.01))
 
 
 # What the null hypothesis assumes: whatever stands around a prompt is cut apart from it
