@@ -105,7 +105,7 @@ _SHORTENED = {  # behind an apostrophe, as in "I'rn"
 }  # fmt: skip
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
-_MOST_READINGS = 64  # of the digits in one word, each as one of two letters
+_MOST_READINGS = 128  # of one word
 _LONGEST = 60  # characters; nothing longer is a word
 _LEAST_PLAINEST_LETTERS = 3  # "à", "où" and the like are foreign words
 _FORMULA = regex.compile("[1-9][a-z]")  # "4n" does not count as a word with a plain look-alike
@@ -304,11 +304,15 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     single = [(i, letter) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
     capital = [single[1:]] if word[0] == "I" else []  # in "IsIand" the first I is genuine
+    combined = (
+        (letters, chosen)
+        for signs in (single, *capital)
+        for letters in product(*([(i, i + 1, seen) for seen in _DIGITS[sign]] for i, sign in signs))
+        for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES))
+    )
     readings = [
         sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
-        for signs in (single, *capital)
-        for letters in islice(product(*([(i, i + 1, seen) for seen in _DIGITS[sign]] for i, sign in signs)), _MOST_READINGS)
-        for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES))
+        for letters, chosen in islice(combined, _MOST_READINGS)
     ]
     read = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
     often = dict(sorted(read.items(), key=lambda reading: (len(reading[0]), -reading[1])))
