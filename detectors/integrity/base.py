@@ -69,11 +69,13 @@ class IntegrityRule(Rule[str, Characters]):
         look: pure function from a text to its oddities. If the characters that it names are removed (a space: replaced by a
             plain one), it finds nothing.
         look_beside: function from a document's hidden text to its oddities.
+        earlier_method: what earlier versions wrote for `method`, which their stored results keep; "": the same.
     """
 
     noun: str
     look: Callable[[str], Oddities]
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None
+    earlier_method: str = ""
 
     def adopted(self, plugin: Announcement) -> Self:
         """The rule of a plugin, wrapped so that errors name the plugin."""
@@ -92,6 +94,7 @@ def integrity_rule(
     finding_title: str | None = None,
     question: str | None = None,
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None,
+    earlier_method: str = "",
 ) -> IntegrityRule:
     """Make the rule that counts the characters that `look` finds.
 
@@ -106,6 +109,7 @@ def integrity_rule(
         finding_title: title of a finding for programs; None: the rule's title.
         question: what a reader wants to know, one sentence.
         look_beside: see `IntegrityRule`.
+        earlier_method: see `IntegrityRule`.
     """
 
     def derive(measured: Measurement[Characters], terms: Terms) -> Result:
@@ -126,6 +130,7 @@ def integrity_rule(
         noun=noun,
         look=look,
         look_beside=look_beside,
+        earlier_method=earlier_method,
     )
     return rule
 
@@ -179,8 +184,11 @@ def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
         raise NotDerivable("the report does not store which characters were found")
     verdict = Verdict.FINDING if evidence.count > evidence.tolerated else Verdict.PASS
     share = 1000 * evidence.count / max(length, 1)
+    fields = rule.result_fields
+    if rule.earlier_method and measured.method == rule.earlier_method:
+        fields["method"] = rule.earlier_method
     return Result(
-        **rule.result_fields,
+        **fields,
         subject="document",
         verdict=verdict,
         reason=_reason(rule, evidence, verdict, length, share),

@@ -7,6 +7,7 @@ from pathlib import Path
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.hidden import rule
 from llm_audit.detectors.judging import inspect
+from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.results import Verdict
 from llm_audit.text import Hidden, Map, discover, read_document
 from tests.extract.ask import docx_body, run
@@ -36,3 +37,10 @@ def test_a_slip_is_no_finding_and_a_plain_text_has_none() -> None:
 def test_what_is_hidden_at_the_end_has_a_span_within_the_text() -> None:
     result = examine(rule, "Words.", [Hidden(6, "tiny letters", 9, "more text")])
     assert [(span.start, span.end) for span in result.spans] == [(5, 6)]
+
+
+def test_a_result_of_an_earlier_version_keeps_its_sentence_on_the_method() -> None:
+    found = examine(rule, "A text.")
+    earlier = found.model_copy(update={"method": rule.earlier_method})
+    assert rule.derive(Measurement.of(earlier), Terms(1.0)) == earlier != found
+    assert rule.derive(Measurement.of(earlier.model_copy(update={"method": "Another."})), Terms(1.0)) == found
