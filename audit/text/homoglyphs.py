@@ -22,6 +22,7 @@ _OTHER = regex.compile(
     regex.V1,
 )
 
+_CASED = regex.compile(r"[\p{Cyrillic}\p{Greek}]")
 _SMALL_CAPITAL = re.compile("LATIN LETTER SMALL CAPITAL ([A-Z])")
 
 # One small Greek letter, not the omicron, before or after Latin ones: a symbol and not an imitation.
@@ -46,8 +47,14 @@ def _imitated() -> dict[str, str]:
 
 
 def _drawn(word: str, place: int, letter: str) -> str:
-    """The letter that a reader takes a look-alike for: a capital after a small letter is drawn for a small one."""
-    return letter.lower() if place and word[place - 1].islower() and letter.isupper() else letter
+    """The letter that a reader takes a look-alike for: a capital after a small letter is mostly drawn for a small one."""
+    small = place and word[place - 1].islower() and letter.isupper() and not is_cased(word[place])
+    return letter.lower() if small else letter
+
+
+def is_cased(character: str) -> bool:
+    """Whether a character is of an alphabet whose capitals stand for capitals: Cyrillic or Greek, and not Cherokee."""
+    return _CASED.match(character) is not None
 
 
 def is_of_another_alphabet(character: str) -> bool:

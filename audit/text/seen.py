@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 import regex
 
-from llm_audit.text.homoglyphs import imitated_by, is_of_another_alphabet
+from llm_audit.text.homoglyphs import imitated_by, is_cased, is_of_another_alphabet
 
 Kind = Literal["letter", "accent", "ascii", "slip"]
 
@@ -57,7 +57,7 @@ _ASCII_WORD = regex.compile(
     r"(?!.*[0-9]{3})(?:[A-Za-z][a-z]*+(?:[I0-9|@$!+]++[a-z]*+)*+|[0-9|@$I]{1,2}+[a-z]++(?:[I0-9|@$!+]++[a-z]*+)*+)"
 )
 _MEASURE = regex.compile(  # "a11y", "i18n"; "4th", "1990s", "80s", "5am", "10km"
-    r"[A-Za-z][0-9]{2,}[a-z]{1,2}"
+    r"[A-Za-z](?!0+[a-z])[0-9]{2,}[a-z]{1,2}"
     r"|[1-9][0-9]*(?:st|nd|rd|th|s|am|pm|[kmgt]?[bgmlwv]|km|kg|cm|mm|px|hz|ms|lbs?|oz|ft|in|bn|h|hrs?|min|mins?|yrs?|yo|d|k|x)"
 )
 _CAMEL = regex.compile(r"(?<=[a-z])(?=[A-HJ-Z][a-zI0-9])")  # "AlexNet" is two words
@@ -157,8 +157,7 @@ def imitations(text: str) -> list[Imitation]:
     many = {
         "letter": True,
         "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * words)
-        or len(_plainest(text, sure)) >= max(LEAST_PLAINEST, PLAINEST_SHARE * words)
-        or _count(text, sure, "letter") >= LEAST_SURE,
+        or len(_plainest(text, sure)) >= max(LEAST_PLAINEST, PLAINEST_SHARE * words),
         "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * words),
     }
     # Where so many known words were tampered with, names and rare words were too; so were those with the same signs.
@@ -245,8 +244,9 @@ def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
         plain, kind = _plain(character)
         if plain is None:
             return False, []
-        if plain.isupper() and position and (word[position - 1].islower() or word[position + 1 : position + 2].islower()):
-            plain = plain.lower()  # a capital among small letters is drawn for a small one
+        among_small = position and (word[position - 1].islower() or word[position + 1 : position + 2].islower())
+        if plain.isupper() and among_small and not is_cased(character):
+            plain = plain.lower()  # drawn for a small one; the Cyrillic S of "JavaScript" is not
         pieces.append(Imitation(start + position, start + position + 1, plain, kind))
         seen.append(plain)
     others = any(map(is_of_another_alphabet, word))
@@ -283,7 +283,8 @@ def _plain(character: str) -> tuple[str | None, Kind]:
     if sign := _SIGN_NAME.fullmatch(name):
         return (sign[1] or sign[2]).lower(), "letter"
     compatible = unicodedata.normalize("NFKC", character)
-    if compatible.isascii() and compatible.isalpha():
+    # Of signs for several letters only numerals: ligatures are how printers set words.
+    if compatible.isascii() and compatible.isalpha() and (len(compatible) == 1 or "ROMAN NUMERAL" in name):
         return compatible, "letter"
     match = _NAME.fullmatch(name)
     if match is None or " TURNED " in name or " OPEN " in name:

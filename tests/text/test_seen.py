@@ -158,6 +158,7 @@ def test_the_way_back_leads_to_what_was_replaced() -> None:
         "Henry Ⅷ and Louis ⅯⅣ of the 🇫🇷 and the 🇬🇧 are in chapter ⅳ of it, and that is what it was.",
         "Le thé à la menthe was what he had, où is that, and it was of the maison de thé that we are in; the thé is not of it.",
         "Of the elements 4n and the input 1n that is given, a str1ng of the 2n and 3m is what we have in it.",
+        "The ﬁrst eﬀect of the ﬂood was that the oﬃce and the waﬄes of it were in the \u2122 and the ㎏ of the ﬁrm.",
         "McIntosh and MacIntyre were in the iPhone shop with the LaTeX of the YouTube team, and it was the DevOps of IBM.",
         "Nguyễn Văn Thiệu là tổng thống của Việt Nam Cộng hòa, và ông đã từ chức vào năm 1975 trước khi Sài Gòn sụp đổ.",
         "",
@@ -202,6 +203,16 @@ def test_signs_of_several_kinds_in_one_word() -> None:
         "The m\u0251gn1ficent pal\u0251c3 of the d\u0251y was the b\u0251nk that is on the world's str\u0251nd and it is not."
     )
     assert normalise(text).text == "The magnificent palace of the day was the bank that is on the world's strand and it is not."
+
+
+def test_a_capital_of_another_alphabet_stays_one() -> None:
+    text = "The JavaScript of the page was with the TownePlace of the town, and it was all that there is."
+    assert normalise(text.replace("S", "\u0405").replace("P", "\u0420")).text == text
+
+
+def test_two_zeros_are_no_abbreviation() -> None:
+    text = "The f00d of the w0rld was in the sch0ol, and the b00k of it was g0od; a11y and i18n were of it."
+    assert normalise(text).text == text.replace("0", "o")
 
 
 def test_human_essays_have_none() -> None:
