@@ -113,7 +113,8 @@ def test_what_cannot_be_read_is_an_error_and_costs_no_other_file(
     _ = path.write_bytes(content) if isinstance(content, bytes) else content(path)
     code, coverage, summary = judged_with(tool, witness, path, tiny)
     assert code == 2
-    assert coverage == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1}
+    not_read = {"not_read": 1} if name == "folder without texts" else {}
+    assert coverage == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1, **not_read}
     assert said in summary
     text = tool("detect", path, witness, *tiny)
     assert text.code == 2
