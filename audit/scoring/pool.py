@@ -10,11 +10,11 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
 from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.passes import Computed, Pack, Passes
@@ -41,7 +41,8 @@ class Pool:
         self._lock = threading.Lock()  # of what changes the environment
         self._started = False
         context = multiprocessing.get_context("spawn")
-        self._processes = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(models, os.getpid()))
+        self._held, self._holding = context.Pipe(duplex=False)  # every process ends when the second end is closed
+        self._processes = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(models, os.getpid(), self._held))
 
     def submit(self, request: Request, decodings: Sequence[Decoding], pack: Pack) -> Callable[[], Computed]:
         """Submit a pack; return a function that waits for its columns, and raises any exception of the pass.
@@ -49,12 +50,12 @@ class Pool:
         Raises:
             NotAvailable: a process died.
         """
-        with self._lock, _environment({} if self._started else ONE_THREAD), _dying():
+        with self._lock, _environment({} if self._started else ONE_THREAD), self._dying():
             future = self._processes.submit(_compute, request, tuple(decodings), pack)
             self._started = True
 
         def result() -> Computed:
-            with _dying():
+            with self._dying():
                 return future.result()
 
         return result
@@ -62,16 +63,19 @@ class Pool:
     def close(self) -> None:
         """End the processes; packs that still wait are dropped."""
         self._processes.shutdown(cancel_futures=True)
+        self._holding.close()
+        self._held.close()
 
-
-@contextmanager
-def _dying() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise NotAvailable(
-            "A process of --jobs died, perhaps for want of memory; what was judged is kept: try again with fewer."
-        ) from error
+    @contextmanager
+    def _dying(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenProcessPool as error:
+            # The executor ends the others, but for one that it started at this very moment, and then waits for it for ever.
+            self._holding.close()
+            raise NotAvailable(
+                "A process of --jobs died, perhaps for want of memory; what was judged is kept: try again with fewer."
+            ) from error
 
 
 @contextmanager
@@ -95,16 +99,16 @@ _models: Models
 _passes: dict[tuple[Request, tuple[Decoding, ...]], Passes] = {}
 
 
-def _start(models: Models, parent: int) -> None:
-    """Initialise a worker process: it ignores Ctrl-C, which the parent handles, and ends when the parent does."""
+def _start(models: Models, parent: int, held: Connection) -> None:
+    """Initialise a worker process: it ignores Ctrl-C, which the parent handles, and ends when the parent does or says so."""
     global _models
     _models = models
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
+        while os.getppid() == parent and not held.poll(1):  # the end of the file: its other end was closed
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -67,6 +67,18 @@ def test_a_killed_process_is_one_sentence(tiny_llama: Path) -> None:
     session.release()
 
 
+def test_processes_end_when_the_pool_says_so_even_if_nobody_ends_them(tiny_llama: Path) -> None:
+    session = Session(Store().resolve(str(tiny_llama), offline=True), jobs=2)
+    list(session.score([SENTENCES[0]], REQUEST))
+    pool: Any = session._pool
+    processes = list(pool._processes._processes.values())
+    pool._holding.close()  # as when another one died
+    for process in processes:
+        process.join(30)
+        assert process.exitcode == 1
+    session.release()
+
+
 def test_what_a_pass_refuses_is_refused_here(tiny_llama: Path, tmp_path: Path) -> None:
     import shutil
 
