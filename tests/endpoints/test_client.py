@@ -185,7 +185,7 @@ def test_an_endpoint_that_stops_answering_is_given_up_and_asked_again_once_by_th
     well = False
     with serving(behave) as server:
         endpoint = Endpoint(server.url, "m", KEY, Limits(attempts=3, concurrency=2), sleep=lambda s: None)
-        outcomes = endpoint.ask(asks(200))
+        outcomes = endpoint.ask(asks(60))
         assert Counter(getattr(outcome, "kind", "answered") for outcome in outcomes[:20]) == {"answered": 20}
         asked = sum(outcome.attempts > 0 for outcome in outcomes)
         assert IN_VAIN <= asked - 20 < 2 * IN_VAIN  # with what the other thread had begun
@@ -193,10 +193,10 @@ def test_an_endpoint_that_stops_answering_is_given_up_and_asked_again_once_by_th
         assert isinstance(told, Failure) and told.kind == "stopped"
         assert re.match(r"Not sent: the endpoint was given up, after question upon question in vain\. \w.*\.$", told.reason)
         before = len(server.seen)
-        later = endpoint.ask(asks(300)[200:])
+        later = endpoint.ask(asks(80)[60:])
         assert len(server.seen) - before <= 2 and isinstance(later[-1], Failure) and later[-1].kind == "stopped"
         well = True
-        assert all(isinstance(outcome, Reply) for outcome in endpoint.ask(asks(300)))
+        assert all(isinstance(outcome, Reply) for outcome in endpoint.ask(asks(80)))
 
 
 def test_failures_between_answers_end_nothing() -> None:
