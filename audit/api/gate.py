@@ -120,10 +120,11 @@ def gate(
         terms = replace(terms, baseline=known.use(one_line(str(file))))
         documents = known.applied(documents)
     settled, outcome = settle(documents, terms)
+    not_read = counts(passed)
     report = results.Report(
         question=wording.GATE,
         manifest=manifest,
-        coverage=Coverage.of(settled, not_read := counts(passed)),
+        coverage=Coverage.of(settled, not_read),
         subjects=settled,
         gate=outcome,
         not_read=not_read,

@@ -264,7 +264,7 @@ class Replay:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """The facts of the run that wrote the journal."""
+        """Facts on the questions, their cost and their failures, of the run that wrote the journal."""
         return self._records.facts
 
     @property
@@ -313,9 +313,13 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
     return replace(entry, reason=terminal_safe(entry.reason))
 
 
+_TYPES = {record: get_type_hints(record) for record in (Entry, Ask)}
+"""The types of the fields of a line, and of its question."""
+
+
 def _typed(record: Entry | Ask) -> bool:
-    """Whether every field has a value of its type."""
-    return all(_fits(getattr(record, name), kind) for name, kind in get_type_hints(type(record)).items())
+    """Whether every field has a value of its type. pydantic would refuse the surrogates of a body that is no UTF-8."""
+    return all(_fits(getattr(record, name), kind) for name, kind in _TYPES[type(record)].items())
 
 
 def _fits(value: object, kind: Any) -> bool:

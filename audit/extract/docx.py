@@ -59,7 +59,7 @@ def _has_dark_page(root: Any) -> bool:
 
 
 class _Walk:
-    """One pass over a document: the text so far, and the numbers of its paragraphs, tables, boxes and notes."""
+    """Reader of one Word document: gathers its text in order, and counts paragraphs, tables, boxes and notes for places."""
 
     def __init__(self, package: Package, main: str, styles: Styles) -> None:
         self.draft = Draft()

@@ -196,7 +196,7 @@ def _plainest(text: str, words: list[list[Imitation]]) -> set[str]:
 
 
 def _camel_parts(word: str) -> list[tuple[int, str]]:
-    """The parts of a word at its capitals with their places; none if it has other signs than look-alikes of letters."""
+    """The parts of a word between its capitals, with their places; without those that are measures or hold other signs."""
     parts, start = [], 0
     for part in _CAMEL.split(word):
         if _ASCII_WORD.fullmatch(part) and not _MEASURE.fullmatch(part):

@@ -26,10 +26,9 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
     once = [rule for of_baseline, _, rule in places if of_baseline]
     right = places == sorted(places) and len(set(once)) == len(once)
     ledger.holds(f"{path}.suppressions", None, right, "are not in their order, each once")
-    places_in_file = [
-        known.line is None and known.until is None for known in document.gate.suppressions if known.kind == "baseline"
-    ]
-    ledger.holds(f"{path}.suppressions", None, all(places_in_file), "are of the baseline, and have a line or an end")
+    of_baseline = [known for known in document.gate.suppressions if known.kind == "baseline"]
+    right = all(known.line is None and known.until is None for known in of_baseline)
+    ledger.holds(f"{path}.suppressions", None, right, "are of the baseline, and have a line or an end")
     verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
     ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
 

@@ -118,7 +118,7 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
 def _recompute(
     report: Report, places: Sequence[str], folders: tuple[Path, Path | None], ledger: Ledger, *, early: bool
 ) -> None:
-    """Check everything, subject by subject.
+    """Compute again, or compare, every value of a report that follows from others: of each subject, then of the whole.
 
     Args:
         report: as stored.

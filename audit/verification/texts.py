@@ -73,18 +73,17 @@ def _tokens(path: str, document: Document, ledger: Ledger) -> None:
 
 def _probed(path: str, document: Document, ledger: Ledger) -> None:
     """Check that the notes on an endpoint are ours, in their order, and that those are there which say what was not tested."""
-    places = [
-        place for note in document.notes for place, template in enumerate(probing.NOTES) if template.read(note) is not None
-    ]
-    right = len(places) == len(document.notes) and places == sorted(set(places))
+    written = [template for note in document.notes for template in probing.NOTES if template.read(note) is not None]
+    right = len(written) == len(document.notes) and written == [template for template in probing.NOTES if template in written]
     ledger.holds(f"{path}.notes", None, right, "are not those that llm-audit writes, in their order, each once")
     tested = [type(result.evidence) for result in document.results]
-    if probing.NOTES.index(probing.NOBODY_ANSWERED) in places:
+    if probing.NOBODY_ANSWERED in written:
         ledger.holds(f"{path}.notes", None, not tested, "say that nobody answered")
         return
-    right = (probing.NOTES.index(probing.NO_CHOICES) in places) == (ProbedChoices not in tested)
-    weighed = {probing.NOTES.index(probing.NO_LOGPROBS), probing.NOTES.index(probing.NO_REPEATS)}.isdisjoint(places)
-    ledger.holds(f"{path}.notes", None, right and (weighed or ProbedRepeats not in tested), "do not say what was not tested")
+    right = (probing.NO_CHOICES in written) == (ProbedChoices not in tested)
+    unweighed = probing.NO_LOGPROBS in written or probing.NO_REPEATS in written
+    right &= not (unweighed and ProbedRepeats in tested)
+    ledger.holds(f"{path}.notes", None, right, "do not say what was not tested")
 
 
 def _digest(path: str, document: Document, report: Report, ledger: Ledger) -> None:

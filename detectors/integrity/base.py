@@ -227,7 +227,7 @@ def quoted(text: str) -> str:
 
 
 def named_characters(named: Sequence[Odd], others: int) -> str:
-    """Characters by code point, name and number: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
+    """A list, in words, of characters with code point, name and count: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
     listed = [
         f"U+{odd.code_point:04X} {unicodedata.name(chr(odd.code_point), 'without a name')} ({odd.count:,})" for odd in named
     ]

@@ -105,7 +105,7 @@ class Its(KeySequence):
         return _order_and_keys(number(self.key), self.vocab_size, self.length)
 
     def ranks(self, ids: Ints) -> Floats:
-        """Rank eta of each token."""
+        """Rank eta of each token in the secret order, over V: (m,), in [0, 1)."""
         pi, _ = self.order_and_keys()
         rank = np.empty(self.vocab_size, np.int64)
         rank[pi] = np.arange(self.vocab_size)
