@@ -424,12 +424,15 @@ def test_the_table_of_a_device_goes_into_a_copy_of_the_key(tool: Tool, model: st
 
 
 def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool) -> None:
-    outcome = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--attempts", 1, "--budget", 300)
+    probe = ("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--attempts", 1, "--budget", 300)
+    outcome = tool(*probe)
     assert outcome.code == 3 and outcome.err.startswith("To be asked: 300 requests, answers of at most ")
     read = " ".join(outcome.out.split())
     assert "Not assessable. No connection to the server" in read and "this endpoint. It has neither passed nor failed" in read
     assert "None of the first 180 questions got an answer; the other 120 were not asked." in read
     assert "who wrote" not in read and "document" not in read
+    page = tool(*probe, "--format", "html").out
+    assert "this endpoint. It has neither passed nor failed" in page and "this document. It has" not in page
     small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
     assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err
 
