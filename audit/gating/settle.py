@@ -51,14 +51,11 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tests = [
-        None if document.doubt or _gated(document).known or document.suppressed(generated.rule.code) else document.combined
-        for document in settled
-    ]
+    tests = [_test(document) for document in settled]
     numbers = dict[str, int]()  # of the different texts
     rows = rows_of(
-        [nan if test is None or test.p_value is None else test.p_value for test in tests],
-        [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
+        [p for p, _ in tests],
+        [floor for _, floor in tests],
         [numbers.setdefault(_gated(document).text_digest or "", len(numbers)) for document in settled],
         np.arange(len(settled)),
     )
@@ -67,6 +64,15 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         _failing(_decided(document, family.discovery, judged)) for document, judged in zip(settled, family, strict=True)
     )
     return final, _outcome(final, family.discovery, terms)
+
+
+def _test(document: Document) -> tuple[float, float]:
+    """The p-value and the floor with which a text counts among all of the run; nan: it does not."""
+    passed_over = document.doubt or _gated(document).known or document.suppressed(generated.rule.code)
+    combined = document.combined
+    if passed_over or combined is None or combined.p_value is None or combined.p_floor is None:
+        return nan, nan
+    return combined.p_value, combined.p_floor
 
 
 def with_marks(document: Document) -> Document:
