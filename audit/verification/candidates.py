@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging, registry
-from llm_audit.results import Document, Manifest, ModelIdentity, Verdict
+from llm_audit.reports.wording import attribution as wording
+from llm_audit.results import Attribution, Document, Manifest, ModelIdentity, Verdict
 from llm_audit.results.evidence import Against, Generations, Members, Settings
 from llm_audit.verification.ledger import Ledger
 
@@ -28,11 +29,23 @@ def candidates(path: str, subject: Document, manifest: Manifest, ledger: Ledger)
         if manifest.candidates:  # earlier versions may have understood a name otherwise
             ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
             ledger.holds(f"{path}.attributions[{number}].model", None, tested.model is not None, "is missing")
+            _read_before(f"{path}.attributions[{number}]", tested, ledger)
         if isinstance(tested.evidence, Settings):
             _under_settings(f"{path}.attributions[{number}]", number, subject, tested.evidence, ledger)
         if isinstance(tested.evidence, Generations):
+            ordered = all(list(setting.rules) == sorted(set(setting.rules)) for setting in tested.evidence.settings)
+            ledger.holds(f"{path}.attributions[{number}].evidence.settings", None, ordered, "have rules in another order")
             right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
             ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
+
+
+def _read_before(path: str, tested: Attribution, ledger: Ledger) -> None:
+    """Check what a candidate is taken to have read, and that its guarantee is exact where that is known and it was tested."""
+    ledger.same(f"{path}.exact", tested.exact, isinstance(tested.evidence, Settings))
+    known = tested.context in (wording.NO_PROMPT, wording.UNKNOWN_FORM) or wording.AS_PROMPT.read(tested.context) is not None
+    right = known if tested.exact else known or tested.context == wording.UNKNOWN_PROMPT
+    right &= not (known and isinstance(tested.evidence, Generations))
+    ledger.holds(f"{path}.context", tested.context, right, "is not what a candidate so tested has read")
 
 
 def _under_settings(path: str, number: int, subject: Document, evidence: Settings, ledger: Ledger) -> None:

@@ -70,6 +70,10 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
                 ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
         _in_order(f"{place}.gate", document, ledger)
         _counted(place, document, ledger)
+    used = any(
+        known.kind == "baseline" for document in report.documents if document.gate for known in document.gate.suppressions
+    )
+    ledger.holds("gate.baseline", None, outcome.baseline is not None or not used, "is missing, although findings stand in it")
     known = {document.gate.counted is not None for document in report.documents if document.gate}
     ledger.holds("gate", None, len(known) < 2, "is of texts of which some lack the rules that count")
     if report.documents and known != {True}:

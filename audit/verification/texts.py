@@ -38,6 +38,8 @@ def of_text(path: str, document: Document, report: Report, ledger: Ledger) -> No
     if document.verdict is Verdict.ERROR:
         whys = (None, "unreadable", "empty", "too_long")
         ledger.holds(f"{path}.why_unjudged", document.why_unjudged, document.why_unjudged in whys, "is no reason of an error")
+        if document.why_unjudged is None and NO_REASON not in ledger.notes:
+            ledger.notes.append(NO_REASON)
     if document.combined is None and not document.attributions:
         silent = document.verdict in (Verdict.NOT_ASSESSABLE, Verdict.ERROR)
         tested = any(result.family in ("origin", "watermark") for result in document.results if result not in document.wanted)

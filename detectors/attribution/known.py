@@ -17,6 +17,7 @@ from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.refutation import Refutation, least_refuted, refutation
 from llm_audit.detectors.attribution.text import Author, Text, under
 from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Attribution, Authorship, ModelIdentity, Trace
 from llm_audit.results.evidence import Deciding, Setting, Settings
 from llm_audit.scoring.tokens import TokenScores
@@ -91,16 +92,16 @@ def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
 
 def _read_before(author: Author, prompt: str | None) -> str:
     if prompt is None:
-        return "an unknown prompt"
+        return wording.UNKNOWN_PROMPT
     if not prompt:
-        return "nothing: the text from its first token"
+        return wording.NO_PROMPT
     try:
         read = author.candidate.fill(author.session.model, prompt)
     except AuditError:
-        return "the prompt given, but it is unknown how"
+        return wording.UNKNOWN_FORM
     digest = hashlib.sha256(read.encode("utf-8", "backslashreplace")).hexdigest()[:12]
     form = "in its chat template" if author.candidate.template == "chat" else "as plain text"
-    return f"the prompt given, {form} ({len(read):,} characters, SHA-256 {digest})"
+    return wording.AS_PROMPT.write(form=form, characters=len(read), digest=digest)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ ORDER_ASSUMED = Template(
 )
 BEGINNING_ALONE = Template("Of {characters:count} characters only the first {tested:count} were tested by every candidate.")
 
+UNKNOWN_PROMPT = "an unknown prompt"
+NO_PROMPT = "nothing: the text from its first token"
+UNKNOWN_FORM = "the prompt given, but it is unknown how"
+AS_PROMPT = Template("the prompt given, {form:words} ({characters:count} characters, SHA-256 {digest:words})")
+
 OF_RUN = (NOT_COMPARED_WITH_PEOPLE, ORDER_ASSUMED, BEGINNING_ALONE)
 """Notes on a text that its run adds to those that the text alone tells, in their order; those on provenance marks follow."""
 
