@@ -111,9 +111,11 @@ def _doubts(path: str, document: Document, ledger: Ledger) -> None:
     """Check that what qualifies a verdict on the author stands beside one alone, and that the reason in a word follows it."""
     judged = document.combined is not None and document.combined.family == "origin" and not document.attributions
     shorter = document.gate is not None and document.why_unjudged is None  # than its policy asks: it was judged before
+    compared = document.combined is not None and bool(document.attributions)  # a doubt bears on what candidates need of it
     for name in ("doubt", "omitted", "stretches"):
         stated = getattr(document, name)
-        ledger.holds(f"{path}.{name}", None, judged or shorter or stated is None, "is said of a text that was not judged")
+        right = judged or shorter or stated is None or (compared and name == "doubt")
+        ledger.holds(f"{path}.{name}", None, right, "is said of a text that was not judged")
     if document.combined is not None or document.attributions:
         doubtful = judged and document.combined is not None and document.combined.verdict is Verdict.FINDING
         ledger.same(f"{path}.why_unjudged", document.why_unjudged, document.doubt if doubtful else None)
@@ -179,9 +181,13 @@ def _kind(note: str) -> int:
 
 def _compared(path: str, document: Document, notes: list[str], ledger: Ledger) -> None:
     """Check that a note says why the text was not compared with human writing, if it was not, and that it is one of ours."""
+    if document.combined is not None:
+        stated = [note for note in notes if on_candidates.NOT_COMPARED_WITH_PEOPLE.read(note)]
+        ledger.same(f"{path}.notes", stated, on_candidates.not_compared(document))
+        return
     read = [fields for note in notes if (fields := on_candidates.NOT_COMPARED_WITH_PEOPLE.read(note))]
     reason = "do not say why there is no comparison with people"
-    ledger.holds(f"{path}.notes", None, len(read) == (document.combined is None), reason)
+    ledger.holds(f"{path}.notes", None, len(read) == 1, reason)
     sentences: tuple[Template, ...] = (*NO_PROSE, *chain.from_iterable(unjudged.REASONS.values()))
     for fields in read:
         reason_read = unjudged.reason_in(fields["summary"], document)

@@ -143,7 +143,7 @@ def _missing(
             return wording.unrefuted(rival)
     human = human_p_value(document)
     if human is None:
-        return wording.NOT_COMPARED
+        return wording.IN_DOUBT[document.doubt] if document.doubt else wording.NOT_COMPARED
     return wording.like_people(human) if human > alpha else None
 
 

@@ -123,7 +123,8 @@ def _under(
     decides = [not rule.approximate and (rivals.shape[1] > 0 or not rule.needs_rivals) for rule in rules]
     vocabulary = int(text.authors[number].session.model.config.get("vocab_size") or 1 << 18)
     terms = Terms(alpha, tests=max(sum(decides), 1))
-    measurements = tuple(rule.measure(scores, terms, min(top_k or vocabulary, vocabulary)) for rule in rules)
+    symbols = max(2, min(top_k or vocabulary, vocabulary))  # a law on one symbol is one on two, and bounds need two
+    measurements = tuple(rule.measure(scores, terms, symbols) for rule in rules)
     deciding = {
         rule.code: measurement for rule, measurement, counts in zip(rules, measurements, decides, strict=True) if counts
     }

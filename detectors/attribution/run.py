@@ -165,6 +165,7 @@ def judge(text: Text, settings: Settings) -> Document:
         verdict=person.verdict,
         summary="",
         combined=person.combined,
+        doubt=person.doubt,
         attributions=tuple(measured),
         notes=tuple(_notes(text)),
         text=raw.text if settings.keep_text else None,
@@ -192,8 +193,7 @@ def _set(text: Text, role: Role, document: Document, alpha: float) -> SetAttribu
 def _notes(text: Text) -> list[str]:
     person_notes = text.person.notes[len(text.raw.notes) :]
     notes = [*text.raw.notes, *(wording.AS_IT_STANDS.write(note=note) for note in person_notes)]
-    if text.person.combined is None:
-        notes.append(wording.not_compared(text.person))
+    notes += wording.not_compared(text.person)
     assumed = [author.name for author in text.authors if author.candidate.order_assumed]
     if assumed:
         notes.append(wording.ORDER_ASSUMED.write(candidates=" and ".join(assumed)))

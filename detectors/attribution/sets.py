@@ -13,8 +13,8 @@ from llm_audit.results import Attribution, Authorship, Document, SetAttribution,
 
 
 def human_p_value(document: Document) -> float | None:
-    """The p-value against "a person wrote it"; None if the text could not be compared."""
-    return document.combined.p_value if document.combined else None
+    """The p-value against "a person wrote it"; None if the text could not be compared, or if a small one would say nothing."""
+    return document.combined.p_value if document.combined and document.doubt is None else None
 
 
 def could_have_written(role: str, document: Document, alpha: float) -> bool:

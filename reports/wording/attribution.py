@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from llm_audit.common.templates import Template
 from llm_audit.reports.format import p_statement, p_value
-from llm_audit.results import Attribution, Authorship, Document, SetAttribution
+from llm_audit.reports.wording.origin import doubtful
+from llm_audit.results import Attribution, Authorship, Document, SetAttribution, Verdict
+from llm_audit.results.documents import Doubt
 
 SETS = {"sanctioned": "sanctioned models", "other": "other models"}
 """Role of a set -> its name."""
@@ -29,9 +31,16 @@ OF_RUN = (NOT_COMPARED_WITH_PEOPLE, ORDER_ASSUMED, BEGINNING_ALONE)
 """Notes on a text that its run adds to those that the text alone tells, in their order; those on provenance marks follow."""
 
 
-def not_compared(person: Document) -> str:
-    """Note on why a text was not compared with human writing; `person`: its document in that comparison."""
-    return NOT_COMPARED_WITH_PEOPLE.write(summary=person.summary)
+def not_compared(person: Document) -> list[str]:
+    """Note on why a text was not compared with human writing, or why its small p-value says nothing; empty: it was, and does.
+
+    `person`: its document in that comparison.
+    """
+    if person.combined is None:
+        return [NOT_COMPARED_WITH_PEOPLE.write(summary=person.summary)]
+    if person.doubt is None or person.combined.verdict is not Verdict.FINDING:
+        return []
+    return [NOT_COMPARED_WITH_PEOPLE.write(summary=doubtful(person.doubt))]
 
 
 def null(candidate: Attribution) -> str:
@@ -68,6 +77,12 @@ def same_as(other: Attribution) -> str:
 
 NO_RIVALS = "to say that it wrote the text, name its rivals with --candidate or --other"
 NOT_COMPARED = "every rival is refuted, but the text could not be compared with human writing"
+IN_DOUBT: dict[Doubt, str] = {
+    "known_by_heart": (
+        "every rival is refuted, but models know this text by heart, so that its comparison with human writing says nothing"
+    ),
+    "repetitive": "every rival is refuted, but the text repeats itself, so that its comparison with human writing says nothing",
+}
 
 
 def untested(rival: Attribution) -> str:
