@@ -30,6 +30,7 @@ from llm_audit.gating import (
 )
 from llm_audit.gating import unchanged_files as unchanged_since
 from llm_audit.policy import Loaded, Watermark, load
+from llm_audit.reports.wording import gate as sentences
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
@@ -187,10 +188,8 @@ def _write_baseline(path: Path, before: Baseline, documents: Sequence[Document],
     after = renewed(documents)
     write(path, after.render())
     added, removed = before.difference(after)
-    findings = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
-    texts = len(after.texts)
-    known = f" {texts:,} {'text is' if texts == 1 else 'texts are'} known to be without any." if texts else ""
-    written(f"{one_line(str(path))}: {findings}; {added:,} added, {removed:,} removed.{known}")
+    findings = len(after.entries), added, removed
+    written(sentences.written(one_line(str(path)), findings, len(after.texts), len(after.undecided)))
     return after
 
 

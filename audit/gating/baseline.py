@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.common.terminal import one_line
 from llm_audit.gating.settle import findings
-from llm_audit.results import BaselineUse, Document, Model, Suppression
+from llm_audit.results import BaselineUse, Document, Model, Suppression, Verdict
 from llm_audit.text import Source
 from llm_audit.text.read import read_bytes
 
@@ -31,47 +31,57 @@ class Entry(Model):
 
 class _File(Model):
     kind: Literal["llm-audit baseline"]
-    version: Literal[1, 2] = Field(description="2: it knows texts, too")
+    version: Literal[1, 2, 3] = Field(description="2: it knows texts, too, but not which of them passed; 3: it does")
     findings: tuple[Entry, ...]
     texts: tuple[Digest, ...] = ()
+    undecided: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Known findings, each once, sorted by text and rule; and texts known to have none, sorted."""
+    """Known findings, each once, sorted by text and rule; and digests of texts without any, sorted.
+
+    Attributes:
+        entries: the findings.
+        texts: those that passed.
+        undecided: those that were judged and neither passed nor had a finding; or of which it is not known that they passed.
+    """
 
     entries: tuple[Entry, ...] = ()
     texts: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], texts: Iterable[str] = ()) -> Baseline:
+    def of(cls, entries: Iterable[Entry], texts: Iterable[str] = (), undecided: Iterable[str] = ()) -> Baseline:
         """The baseline of these entries, the first for each rule and text, and of these texts, each once."""
         by_key: dict[tuple[str, str], Entry] = {}
         for entry in entries:
             by_key.setdefault((entry.sha256, entry.rule), entry)
-        return cls(tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts))))
+        unclear = set(undecided)
+        return cls(
+            tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts) - unclear)), tuple(sorted(unclear))
+        )
 
     def render(self) -> str:
         """The content of the file: one entry per line, so that versions of it compare and merge well."""
         lines = ",\n".join(f"  {json.dumps(entry.model_dump(), ensure_ascii=True)}" for entry in self.entries)
         listed = f"[\n{lines}\n ]" if lines else "[]"
-        known = ",\n".join(f'  "{digest}"' for digest in self.texts)
-        more = f',\n "texts": [\n{known}\n ]' if known else ""
-        return f'{{\n "kind": "llm-audit baseline",\n "version": {2 if known else 1},\n "findings": {listed}{more}\n}}\n'
+        more = _listed("texts", self.texts) + _listed("undecided", self.undecided)
+        return f'{{\n "kind": "llm-audit baseline",\n "version": {3 if more else 1},\n "findings": {listed}{more}\n}}\n'
 
     def use(self, name: str) -> BaselineUse:
         """Facts about this baseline for a report."""
         digest = hashlib.sha256(self.render().encode()).hexdigest()
-        count = len(self.entries)
-        return BaselineUse(name=name, sha256=digest, entries=count, unseen=count, texts=len(self.texts) or None)
+        count, texts = len(self.entries), len(self.texts) + len(self.undecided)
+        return BaselineUse(name=name, sha256=digest, entries=count, unseen=count, texts=texts or None)
 
     def applied(self, documents: Sequence[Document]) -> list[Document]:
         """The documents, each with the suppressions of this baseline in place of those of any other."""
         by_text: dict[str, list[Entry]] = {}
         for entry in self.entries:
             by_text.setdefault(entry.sha256, []).append(entry)
-        texts = frozenset(self.texts)
-        return [_with(document, by_text, texts) for document in documents]
+        passed = dict.fromkeys(self.texts, True) | dict.fromkeys(self.undecided, False)
+        return [_with(document, by_text, passed) for document in documents]
 
     def difference(self, other: Baseline) -> tuple[int, int]:
         """Number of findings that only `other` has, and number that only this baseline has."""
@@ -97,30 +107,45 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def _of(file: _File) -> Baseline:
-    return Baseline.of(file.findings, file.texts)
+    if file.version < 3:
+        return Baseline.of(file.findings, (), (*file.texts, *file.undecided))
+    return Baseline.of(file.findings, file.texts, file.undecided)
+
+
+def _listed(name: str, digests: Sequence[str]) -> str:
+    lines = ",\n".join(f'  "{digest}"' for digest in digests)
+    return f',\n "{name}": [\n{lines}\n ]' if lines else ""
 
 
 def renewed(documents: Sequence[Document]) -> Baseline:
-    """The new baseline: all findings that no inline suppression covers, and the judged texts without findings."""
+    """The new baseline: all findings that no inline suppression covers, and the judged texts without findings.
+
+    A copy of a text that passed does not pass if a part of it was not judged; then none of them is known to have passed.
+    """
     entries = [
         Entry(rule=code, sha256=document.gate.text_digest, name=document.name)
         for document in documents
         for code in findings(document)
         if document.gate and document.gate.text_digest and not document.suppressed(code)
     ]
-    judged = [document for document in documents if document.combined and not findings(document)]
-    digests = (document.gate.text_digest for document in judged if document.gate and document.gate.text_digest)
-    return Baseline.of(entries, digests)
+    judged = [
+        (document.gate.text_digest, document.verdict)
+        for document in documents
+        if document.combined and not findings(document) and document.gate and document.gate.text_digest
+    ]
+    passed, undecided = ([text for text, verdict in judged if (verdict is Verdict.PASS) == did] for did in (True, False))
+    return Baseline.of(entries, passed, undecided)
 
 
-def _with(document: Document, by_text: dict[str, list[Entry]], texts: frozenset[str]) -> Document:
+def _with(document: Document, by_text: dict[str, list[Entry]], passed: dict[str, bool]) -> Document:
     assert document.gate is not None
     inline = [suppression for suppression in document.gate.suppressions if suppression.kind == "inline"]
     known = [
         Suppression(kind="baseline", rule=entry.rule, reason=entry.name, state="unused")
         for entry in by_text.get(document.gate.text_digest or "", [])
     ]
-    update = {"suppressions": (*inline, *known), "known": True if document.gate.text_digest in texts else None}
+    did = passed.get(document.gate.text_digest or "")
+    update = {"suppressions": (*inline, *known), "known": None if did is None else True, "known_passed": did}
     return document.model_copy(update={"gate": document.gate.model_copy(update=update)})
 
 

@@ -115,7 +115,7 @@ def _decided(document: Document, tested: Discovery, judged: Judged) -> Document:
         assert combined.p_value is not None
         why = document.suppressed(generated.rule.code)
         if gated.known and not why:
-            verdict, sentence = Verdict.PASS, wording.known(combined.p_value)
+            verdict, sentence = _known(document, combined.p_value)
         elif judged.q_value is None and document.doubt:
             verdict, sentence = combined.verdict, outcome(combined)
         elif judged.q_value is None:
@@ -131,6 +131,15 @@ def _decided(document: Document, tested: Discovery, judged: Judged) -> Document:
         document = conclude(document, RuleTerms(tested.alpha))
         document = with_marks(document)
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
+
+
+def _known(document: Document, p: float) -> tuple[Verdict, str]:
+    """The verdict and the sentence of a text that the baseline knows without a finding: that it passed, only if it did."""
+    if document.doubt and document.combined and _gated(document).known_passed is not None:
+        return document.combined.verdict, outcome(document.combined)
+    if _gated(document).known_passed is False:
+        return Verdict.INCONCLUSIVE, wording.known_undecided(p)
+    return Verdict.PASS, wording.known(p)
 
 
 def _failing(document: Document) -> Document:

@@ -48,6 +48,11 @@ class Gated(Model):
     known: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="in the baseline as a text without findings, and none of this run's tests"
     )
+    known_passed: bool | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="of a known text: whether the baseline says that it passed; None: an early report, in which it passes",
+    )
     suppressions: tuple[Suppression, ...] = ()
     failures: tuple[Failure, ...] = ()
 

@@ -29,6 +29,8 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
     of_baseline = [known for known in document.gate.suppressions if known.kind == "baseline"]
     right = all(known.line is None and known.until is None for known in of_baseline)
     ledger.holds(f"{path}.suppressions", None, right, "are of the baseline, and have a line or an end")
+    right = document.gate.known is not None or document.gate.known_passed is None
+    ledger.holds(f"{path}.known_passed", None, right, "is said of a text that the baseline does not know")
     verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
     ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
 

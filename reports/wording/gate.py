@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_audit.reports.format import equation, p_statement, p_value
+from llm_audit.reports.format import equation, p_statement, p_value, plural
 from llm_audit.reports.wording.corpus import summary
 from llm_audit.results import Discovery, Suppression, Verdict
 
@@ -36,6 +36,26 @@ def passed_over(p: float, why: Suppression) -> str:
 def known(p: float) -> str:
     """Sentence on a text in the baseline without a finding, which is left out of the run's tests."""
     return f"Known from the baseline, without a finding (by itself {p_statement(p)})."
+
+
+def known_undecided(p: float) -> str:
+    """Sentence on a text in the baseline of which nothing could be said, or of which an early baseline does not say it."""
+    return f"Known from the baseline, which does not say that it passed (by itself {p_statement(p)}); it fails nothing."
+
+
+def written(name: str, counts: tuple[int, int, int], texts: int, undecided: int) -> str:
+    """Sentence on a baseline that was written.
+
+    Args:
+        name: of its file.
+        counts: findings in it, and how many were added and removed.
+        texts: that passed.
+        undecided: of which nothing could be said.
+    """
+    findings, added, removed = counts
+    sentence = f"{name}: {plural(findings, 'finding')}; {added:,} added, {removed:,} removed."
+    sentence += f" {texts:,} {'text is' if texts == 1 else 'texts are'} known to be without any." if texts else ""
+    return sentence + (f" Of {plural(undecided, 'text')} nothing could be said: later, too, that is no pass." if undecided else "")
 
 
 def outcome(texts: int, failed: int, unclear: int, known: int, discovery: Discovery) -> str:

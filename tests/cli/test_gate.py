@@ -193,7 +193,7 @@ def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unus
         "",
         "null",
         "[" * 100_000,
-        '{"kind": "llm-audit baseline", "version": 3, "findings": []}',
+        '{"kind": "llm-audit baseline", "version": 4, "findings": []}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [{"rule": "AUD100", "sha256": "x", "name": "y"}]}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [], "\\u001b]0;x\\u0007": 1}',
         "\x00\x1b\xff",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_audit.gating import Terms, renewed, settle
+from llm_audit.gating import Terms, read_baseline, renewed, settle
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from tests.reports import factory
 
@@ -86,7 +87,7 @@ def test_one_new_text_can_fail_among_many_that_the_baseline_knows() -> None:
     floor = 1 / 2390
     old = [document(number, 0.5, floor) for number in range(500)]
     known = renewed(settle(old, TERMS)[0])
-    assert len(known.texts) == 500
+    assert (len(known.texts), len(known.undecided)) == (0, 500)  # none of them alone had a chance among so many
     new = document(999, floor, floor)
     alone, _ = settle([*old, new], TERMS)
     assert alone[-1].verdict is not Verdict.FINDING  # lost among 501 tests
@@ -119,3 +120,37 @@ def test_what_models_know_by_heart_is_no_test() -> None:
     settled, outcome = settle([recited, document(2, 0.5, 1 / 400)], TERMS)
     assert outcome.discovery.tests == 1
     assert settled[0].verdict is Verdict.NOT_ASSESSABLE
+
+
+def test_what_was_undecided_or_not_assessable_does_not_pass_once_it_is_known() -> None:
+    floor = 1 / 400
+    part = document(98, 0.5, floor).model_copy(update={"omitted": 0.6})
+    recited = document(99, floor, floor).model_copy(update={"doubt": "known_by_heart"})
+    texts = [*(document(number, 0.5, floor) for number in range(30)), document(97, floor, floor), part, recited]
+    before, failing = settle(texts, TERMS)
+    verdicts = [one.verdict for one in before]
+    assert verdicts[-3:] == [Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE] and failing.failed == 2
+    known = renewed(before)
+    assert (len(known.texts), len(known.undecided)) == (30, 3)
+    after, outcome = settle(known.applied(texts), TERMS)
+    assert [one.verdict for one in after] == verdicts
+    assert outcome.failed == 0 and "nothing can be said of 3" in outcome.summary
+    assert "does not say that it passed (by itself p = 0.0025)" in after[-3].summary
+    assert after[-1].summary == before[-1].summary
+
+
+def test_a_baseline_that_does_not_say_what_passed_passes_nothing(tmp_path: Path) -> None:
+    texts = [document(1, 0.5, 1 / 400), document(2, 0.6, 1 / 400)]
+    written = renewed(settle(texts, TERMS)[0])
+    file = tmp_path / "known.json"
+    file.write_text(written.render())
+    assert read_baseline(file) == written and len(written.texts) == 2
+    file.write_text(written.render().replace('"version": 3', '"version": 2'))
+    settled, outcome = settle(read_baseline(file).applied(texts), TERMS)
+    assert {one.verdict for one in settled} == {Verdict.INCONCLUSIVE} and not outcome.failed
+
+
+def test_an_early_report_on_known_texts_is_settled_as_it_was() -> None:
+    early = document(1, 1 / 400, 1 / 400, known=True).model_copy(update={"doubt": "repetitive"})
+    (settled,), _ = settle([early], TERMS)
+    assert settled.verdict is Verdict.PASS and settled.summary.startswith("Known from the baseline, without a finding")
