@@ -58,9 +58,7 @@ class Baseline:
         for entry in entries:
             by_key.setdefault((entry.sha256, entry.rule), entry)
         unclear = set(undecided)
-        return cls(
-            tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts) - unclear)), tuple(sorted(unclear))
-        )
+        return cls(tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts) - unclear)), tuple(sorted(unclear)))
 
     def render(self) -> str:
         """The content of the file: one entry per line, so that versions of it compare and merge well."""

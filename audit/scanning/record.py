@@ -10,7 +10,7 @@ from llm_audit.detectors.origin import as_given
 from llm_audit.reports.wording.integrity import tampering
 from llm_audit.reports.wording.not_read import why_unjudged
 from llm_audit.results import Document, Model, Probability, Verdict
-from llm_audit.results.documents import WhyUnjudged
+from llm_audit.results.documents import Doubt, WhyUnjudged
 from llm_audit.scanning.corpus import Block
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, text_digest
@@ -33,6 +33,10 @@ class Record(Model):
     p_value: Probability | None
     p_floor: Probability | None = Field(description="the smallest p-value that could have come out")
     n: int | None = Field(description="reference documents that it was compared with")
+    doubt: Doubt | None = Field(default=None, description="why a small p-value says nothing here; it is no test then")
+    omitted: float | None = Field(
+        default=None, ge=0, le=1, description="share of what a reader sees that was not judged; None: a tenth at most"
+    )
     detectors: dict[str, Probability] = Field(description="code -> p-value of that detector alone")
     tampering: dict[str, int] = Field(default={}, description="code -> odd characters, of rules with a finding")
     kept: dict[str, str] = Field(default={}, description="of a record: fields that go with it, each as JSON")
@@ -67,6 +71,8 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         p_value=combined.p_value if combined else None,
         p_floor=combined.p_floor if combined else None,
         n=combined.population.n if combined and combined.population else None,
+        doubt=document.doubt,
+        omitted=document.omitted,
         detectors={
             result.rule: result.p_value
             for result in document.results

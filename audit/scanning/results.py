@@ -16,16 +16,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from llm_audit.common.errors import InvalidInput
 from llm_audit.common.sorting import Rows
 from llm_audit.detectors.integrity.base import find_rules
+from llm_audit.detectors.origin.conclude import verdict_of_whole
 from llm_audit.detectors.registry import described
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.corpus import ASSUMPTIONS, NULL, summary
-from llm_audit.results import Corpus, Coverage, Discovery, Manifest, NotRead, Ranked, Report, Unread, Verdict
+from llm_audit.results import Corpus, Coverage, Discovery, Manifest, NotRead, Ranked, Report, Unread, Verdict, decide
 from llm_audit.results.discovery import Family, Judged, judge, rows_of
+from llm_audit.results.documents import Doubt
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
@@ -45,6 +47,8 @@ _Test = tuple[float, float, int, int, int]
 """The arguments of `rows_of` for one document: p-value, floor, text, position, place."""
 
 _READ = ("name", "verdict", "q_value", "p_value", "p_floor", "tokens", "text_digest", "reason")
+_READ_IF_THERE = ("doubt", "omitted")
+"""What rows of 0.2.0 and earlier do not have."""
 
 
 @dataclass
@@ -163,8 +167,11 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 line_of_json = json.loads(line)
                 row = {name: line_of_json[name] for name in _READ}
-                p, floor, _, _, _ = _test(0, 0, row)
-                if row["p_value"] is not None and not (0 <= p <= 1 and 0 <= floor <= 1):
+                row |= {name: line_of_json.get(name) for name in _READ_IF_THERE}
+                _test(0, 0, row)
+                if row["p_value"] is not None and not (0 <= row["p_value"] <= 1 and 0 <= row["p_floor"] <= 1):
+                    raise ValueError
+                if row["doubt"] not in (None, *get_args(Doubt)) or not 0 <= (row["omitted"] or 0) <= 1:
                     raise ValueError
             except (ValueError, KeyError, TypeError, RecursionError):
                 raise InvalidInput(f"{path}, line {number}, is no row of a scan: scan again into the same folder.") from None
@@ -189,6 +196,17 @@ def judged_again(path: Path, alpha: float) -> Family:
         return judge(_chunks(tests), alpha)
 
 
+def verdict_of(row: Mapping[str, Any], judged: Judged, alpha: float) -> Verdict | None:
+    """The verdict of a row with a p-value: within its family or, where a doubt keeps it out of that, by itself; else None.
+
+    What `detect` and `gate` call undecidable does not pass here either.
+    """
+    if row["p_value"] is None:
+        return None
+    verdict = judged.verdict or decide(row["p_value"], row["p_floor"], alpha)
+    return verdict_of_whole(verdict, row.get("doubt"), row.get("omitted"))
+
+
 def _tests(folder: Folder, journals: list[Path], key: bytes, stop: int) -> Iterator[Rows]:
     """Rows from the undamaged records of documents before `stop`, each with its place in the journals."""
     numbers = {path: number for number, path in enumerate(journals)}
@@ -201,7 +219,7 @@ def _tests(folder: Folder, journals: list[Path], key: bytes, stop: int) -> Itera
 
 
 def _test(position: int, place: int, row: Mapping[str, Any]) -> _Test:
-    if row["p_value"] is None:
+    if row["p_value"] is None or row.get("doubt") is not None:
         return nan, nan, 0, position, place
     return row["p_value"], row["p_floor"], int(row["text_digest"][:16], 16), position, place
 
@@ -229,7 +247,7 @@ def _records(family: Family, journals: list[Path], folder: Folder) -> Iterator[t
 def _row(record: Record, judged: Judged, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
     """The row of a document in the results: its columns, with its verdict within the corpus."""
     row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"})
-    row |= {"verdict": record.unjudged or judged.verdict, "q_value": judged.q_value}
+    row |= {"verdict": record.unjudged or verdict_of(row, judged, header.manifest.alpha), "q_value": judged.q_value}
     row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
     if record.unjudged is not Verdict.ERROR:
         row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering

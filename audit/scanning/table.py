@@ -28,6 +28,7 @@ def columns(rules: Sequence[str], tampering: Sequence[str], kept: Sequence[str],
         "position": "whole", "name": "text", **({"id": "text"} if named else {}), "verdict": "text", "q_value": "real",
         "sha256": "text", "text_digest": "text", "encoding": "text", "language": "text", "characters": "whole",
         "tokens": "whole", "reason": "text", "reason_code": "text", "p_value": "real", "p_floor": "real", "n": "whole",
+        "doubt": "text", "omitted": "real",
         **{f"p_{rule}": "real" for rule in rules}, **dict.fromkeys(tampering, "whole"),
         **{f"field_{name}": "text" for name in kept}, "notes": "texts",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from llm_audit.detectors.rule import NotDerivable, Terms
 from llm_audit.reports.wording import origin as wording
 from llm_audit.reports.wording.results import outcome
 from llm_audit.results import Document, Result, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.results.evidence import Conformal
 
 
@@ -44,11 +45,17 @@ def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdic
     repeats itself, and inconclusive instead of a pass if a part of it was not judged.
     """
     if document.doubt is not None and verdict is Verdict.FINDING:
-        return Verdict.NOT_ASSESSABLE, wording.doubtful(document.doubt)
-    if document.omitted is None:
-        return verdict, summary
-    sentence = wording.summary_of_part(document, verdict, summary)
-    return (Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict), sentence
+        summary = wording.doubtful(document.doubt)
+    elif document.omitted is not None:
+        summary = wording.summary_of_part(document, verdict, summary)
+    return verdict_of_whole(verdict, document.doubt, document.omitted), summary
+
+
+def verdict_of_whole(verdict: Verdict, doubt: Doubt | None, omitted: float | None) -> Verdict:
+    """The verdict of `of_whole`, for all who decide: a text by itself, the texts of a gate, and those of a corpus."""
+    if doubt is not None and verdict is Verdict.FINDING:
+        return Verdict.NOT_ASSESSABLE
+    return Verdict.INCONCLUSIVE if omitted is not None and verdict is Verdict.PASS else verdict
 
 
 def _in_step(results: Sequence[Result], evidence: Conformal) -> tuple[Result, ...]:

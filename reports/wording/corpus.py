@@ -14,9 +14,15 @@ ASSUMPTIONS = (
     "the population to the document's length, for which it was checked by simulation, not proven.",
     "Copies, equal but for white space, are one test. Versions and excerpts of one text are not recognised: where there are "
     "many, they are found or missed together.",
-    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.",
+    "Documents that could not be judged are no tests, nor are those that repeat themselves or that models know by heart. Of "
+    "these only the last depends on scores, which must be small: leaving them out makes no other p-value smaller.",
     "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
 )
+
+EARLIER = {
+    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.": ASSUMPTIONS[2],
+}
+"""Assumption as an earlier version stated it -> as it is stated now."""
 
 
 def summary(discovery: Discovery) -> str:

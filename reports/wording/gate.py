@@ -55,7 +55,9 @@ def written(name: str, counts: tuple[int, int, int], texts: int, undecided: int)
     findings, added, removed = counts
     sentence = f"{name}: {plural(findings, 'finding')}; {added:,} added, {removed:,} removed."
     sentence += f" {texts:,} {'text is' if texts == 1 else 'texts are'} known to be without any." if texts else ""
-    return sentence + (f" Of {plural(undecided, 'text')} nothing could be said: later, too, that is no pass." if undecided else "")
+    if undecided:
+        sentence += f" Of {plural(undecided, 'text')} nothing could be said: that is no pass later, either."
+    return sentence
 
 
 def outcome(texts: int, failed: int, unclear: int, known: int, discovery: Discovery) -> str:
