@@ -23,6 +23,7 @@ from llm_audit.setup import Setup
 if TYPE_CHECKING:
     from llm_audit.detectors.watermark.readings import Reader
     from llm_audit.detectors.watermark.run import Settings, Subject
+    from llm_audit.results.watermark_evidence import Compared
 
 __all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes", "watermark_table"]
 
@@ -90,7 +91,8 @@ def watermark(
     if calibrate is not None:
         read = read_texts(sources_of([calibrate]), text_field, strip_markdown=False)
         unmarked = [run.read(entry, settings) for entry in read if not isinstance(entry, Document)]
-        settings = replace(settings, calibration=run.references(unmarked, settings))
+        ways: list[Compared] = [*(["best"] if texts else []), *(["first"] if files else [])]
+        settings = replace(settings, calibration={way: run.references(unmarked, settings, way) for way in ways})
     entries: list[Any] = list(read_texts(sources_of(texts), text_field, strip_markdown=False)) if texts else []
     for path in files:
         entries += _subjects(Path(path), settings)

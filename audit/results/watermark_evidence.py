@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Numbers
+from llm_audit.results.base import Model, Numbers, unset
 
 MOST_TOKENS = 10_000_000
 """Most tokens of a text: a forged number in a report must not exhaust the memory of its verifier."""
 
 Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+Compared = Literal["best", "first"]
 KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="digest by which the key is named; never the key")]
 NullLaw = Annotated[dict[str, str | int | float], Field(description="law of one score under the null: its kind and numbers")]
 
@@ -99,8 +100,14 @@ class KeyedCalibration(_Keyed):
     """Rank of the text's p-value among those of unmarked texts of the user, under the same key."""
 
     kind: Literal["keyed_calibration"] = "keyed_calibration"
-    log_p: float = Field(description="of the whole text, natural logarithm, all readings counted")
+    log_p: float = Field(description="of the whole text, natural logarithm")
     references: Numbers = Field(description="the same of each unmarked text")
+    compared: Compared | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="whose p-value, uncorrected, it is of the text and of each unmarked one: the best reading of a text, or "
+        "the first, which is the only one of token ids as given; None: in an early version, the best times their number",
+    )
 
 
 class KeyedTraining(Model):

@@ -6,18 +6,42 @@ import math
 from collections.abc import Sequence
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, requires
-from llm_audit.detectors.watermark.base import title_of
-from llm_audit.detectors.watermark.whole_text import outcome
+from llm_audit.detectors.watermark import whole_text
+from llm_audit.detectors.watermark.base import numbers, title_of
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, decide
-from llm_audit.results.watermark_evidence import KeyedCalibration, KeyedText
+from llm_audit.results.watermark_evidence import Compared, KeyedCalibration, KeyedText
+
+COMPARED: dict[Compared, str] = {
+    "best": ", of the best reading of each, uncorrected",
+    "first": ", of the token ids as given, and of the first reading of each unmarked text",
+}
+"""Which reading's p-value is compared, in words."""
 
 
-def measure(text_evidence: KeyedText, references: Sequence[float]) -> Measurement[KeyedCalibration]:
-    """Measure the text's p-value and those of unmarked texts under one key, as natural logarithms."""
-    log_p = outcome(text_evidence)[1].log_p
+def log_p(key: Key, readings: Sequence[Reading], compared: Compared, level: float, seed: str) -> float:
+    """Natural logarithm of the smallest p-value of a text's readings, uncorrected; of its first one alone if that is compared.
+
+    The same function of every text: neither how many readings another text has nor how many keys were tested is in it.
+
+    Args:
+        key: with its scheme.
+        readings: of the text, at least one.
+        compared: which of them.
+        level: where fresh keys are drawn, they are enough for it.
+        seed: of these keys.
+    """
+    chosen = tuple(readings[:1] if compared == "first" else readings)
+    measured = whole_text.measure(key, chosen, tests=1, level=level, seed=seed)
+    return min(numbers(reading).log_p for reading in measured.evidence.readings)
+
+
+def measure(text: KeyedText, own: float, references: Sequence[float], compared: Compared) -> Measurement[KeyedCalibration]:
+    """Measure a text's `log_p` and those of unmarked texts under one key; `text`: the evidence of its deciding test."""
     evidence = KeyedCalibration(
-        key=text_evidence.key, scheme=text_evidence.scheme, tests=text_evidence.tests, log_p=log_p, references=tuple(references)
+        key=text.key, scheme=text.scheme, tests=text.tests, log_p=own, references=tuple(references), compared=compared
     )
     return Measurement(evidence)
 
@@ -37,7 +61,8 @@ def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
         verdict=decide(p, floor, terms.alpha),
         reason=(
             f"For comparison, no verdict rests on it. Key {evidence.key} ({title_of(evidence.scheme)}): {as_low:,} of {many:,} "
-            f"unmarked texts have a p-value as small as this one ({p_statement(math.exp(evidence.log_p))}); "
+            f"unmarked texts have a p-value as small as this one ({p_statement(math.exp(evidence.log_p))}"
+            f"{'' if evidence.compared is None else COMPARED[evidence.compared]}); "
             f"{p_statement(p, alpha=terms.alpha)} among them."
         ),
         statistic=Statistic(name="-log10 p of the whole text", value=-evidence.log_p / math.log(10) + 0.0, unit=""),

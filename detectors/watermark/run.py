@@ -6,8 +6,8 @@ Each text is scored under each key once. Knows nothing about files, tokenizers' 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, Terms
@@ -18,7 +18,7 @@ from llm_audit.detectors.watermark.keys import Key, check_computable
 from llm_audit.detectors.watermark.readings import Reader, Reading, given
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.results import Document, Result, Verdict
-from llm_audit.results.watermark_evidence import KeyedText, KeyedTogether
+from llm_audit.results.watermark_evidence import Compared, KeyedText, KeyedTogether
 from llm_audit.text import RawText
 from llm_audit.text.documents import unjudged
 
@@ -33,7 +33,7 @@ class Settings:
         readers: tokenizers; none where all texts are given as ids.
         windows: look at parts of texts, too.
         anytime: texts may grow, and the e-process decides.
-        calibration: for each key, log p-values of unmarked texts; none: no calibration.
+        calibration: of `references`, for texts ("best") and for token ids ("first"); empty: no calibration.
         keep_text: whether documents hold their texts.
     """
 
@@ -42,7 +42,7 @@ class Settings:
     readers: tuple[Reader, ...] = ()
     windows: bool = False
     anytime: bool = False
-    calibration: tuple[tuple[float, ...], ...] = ()
+    calibration: Mapping[Compared, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     keep_text: bool = True
 
     def check(self) -> None:
@@ -168,19 +168,21 @@ def judge(subject: Subject, settings: Settings) -> Document:
     return conclude(document, terms)
 
 
-def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[float, ...], ...]:
-    """Log p-values of unmarked texts under each key, for `Settings.calibration`.
+def references(subjects: Sequence[Subject], settings: Settings, compared: Compared) -> tuple[tuple[float, ...], ...]:
+    """(keys, texts) log p-values of unmarked texts under each key, for `Settings.calibration`.
 
     Raises:
         InvalidConfiguration: there is no text.
     """
     if not subjects:
         raise InvalidConfiguration("There is no unmarked text to calibrate with: name a folder that holds some.")
-    by_key = []
-    for key in settings.keys:
-        measurements = [_whole(subject, key, settings, 1) for subject in subjects]
-        by_key.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in measurements))
-    return tuple(by_key)
+    return tuple(tuple(_comparable(subject, key, settings, compared) for subject in subjects) for key in settings.keys)
+
+
+def _comparable(subject: Subject, key: Key, settings: Settings, compared: Compared) -> float:
+    """The log p-value by which a text, tested or unmarked, is ranked among others under a key."""
+    level = settings.alpha / len(settings.keys)
+    return calibrated.log_p(key, settings.fitting(key, subject.readings), compared, level, seed_of(subject, key))
 
 
 def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Result], list[Result]]:
@@ -200,8 +202,9 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
             results.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
         deciding += results
         if settings.calibration:
-            among = calibrated.measure(whole.evidence, settings.calibration[number])
-            beside.append(calibrated.rule.derive(among, terms))
+            compared: Compared = "first" if first.tokenizer is None else "best"
+            own, unmarked = _comparable(subject, key, settings, compared), settings.calibration[compared][number]
+            beside.append(calibrated.rule.derive(calibrated.measure(whole.evidence, own, unmarked, compared), terms))
     return deciding, beside
 
 

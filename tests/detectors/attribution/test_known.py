@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from llm_audit.results import Attribution, Authorship
+from llm_audit.detectors.attribution.conclude import conclude
+from llm_audit.detectors.attribution.sets import human_p_value
+from llm_audit.detectors.rule import Terms
+from llm_audit.results import Attribution, Authorship, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.scoring.tokens import Decoding
-from tests.detectors.attribution.world import N, attributions, author, draw, laws, scores, text
+from tests.detectors.attribution.world import N, attributions, author, draw, judged_document, laws, scores, text
 
 A, B = author("a"), author("b")
 
@@ -84,6 +89,46 @@ def test_written_by_takes_evidence_against_every_rival_and_against_people() -> N
     ):
         assert changed.verdict is Authorship.UNDECIDED
         assert sentence in changed.reason
+
+
+DOUBTS: tuple[tuple[Doubt, str], ...] = (
+    ("known_by_heart", "models know this text by heart"),
+    ("repetitive", "the text repeats itself"),
+)
+
+
+@pytest.mark.parametrize(("doubt", "sentence"), DOUBTS)
+def test_a_text_of_which_detect_says_nothing_is_not_called_unlike_human_writing(doubt: Doubt, sentence: str) -> None:
+    rng = np.random.default_rng(3)
+    ours, theirs = laws(rng), laws(rng)
+    tokens = draw(ours, rng)
+    authors = [author("a", "sanctioned"), author("b", "other")]
+    whole = text(authors, [scores(ours, tokens), scores(theirs, tokens)])
+    assert whole.person.combined
+    certain = whole.person.model_copy(
+        update={"combined": whole.person.combined.model_copy(update={"verdict": Verdict.FINDING})}
+    )
+    judged = judged_document(replace(whole, person=certain), "Write.", 0.01)
+    assert judged.attributions[0].verdict is judged.sets[0].verdict is Authorship.WRITTEN_BY
+    judged = judged_document(replace(whole, person=certain.model_copy(update={"doubt": doubt})), "Write.", 0.01)
+    assert human_p_value(judged) is None
+    assert judged.attributions[0].verdict is judged.sets[0].verdict is Authorship.UNDECIDED
+    assert f"every rival is refuted, but {sentence}, so that its comparison with human writing says nothing" in (
+        judged.attributions[0].reason
+    )
+    assert any(note.startswith("The comparison with human writing: Not assessable.") for note in judged.notes)
+    assert conclude(judged, Terms(0.01)) == judged
+
+
+def test_a_candidate_that_takes_the_likeliest_token_each_time_is_tested() -> None:
+    rng = np.random.default_rng(9)
+    greedy = author("a@top_k=1")
+    ours, theirs = laws(rng), laws(rng)
+    own, another = draw(ours, rng, Decoding(top_k=1)), draw(theirs, rng)
+    mine = judge([greedy], [scores(ours, own, greedy.decodings)])
+    assert mine.verdict is Authorship.UNDECIDED and mine.p_value is not None and mine.p_value > 0.01
+    found = judge([greedy], [scores(ours, another, greedy.decodings)])
+    assert found.verdict is Authorship.NOT_WRITTEN_BY and len(found.tests) == len(mine.tests) == 4
 
 
 def test_alone_nothing_is_attributed() -> None:

@@ -203,13 +203,13 @@ def test_unmarked_texts_under_the_deployed_key_are_another_null_printed_beside()
     marker = key("vllm-gumbel")
     settings = Settings(0.01, (marker,))
     unmarked = [run.read_ids(str(n), ids(None, 60, n + 10), settings) for n in range(19)]
-    settings = dataclasses.replace(settings, calibration=run.references(unmarked, settings))
+    settings = dataclasses.replace(settings, calibration={"first": run.references(unmarked, settings, "first")})
     document = run.judge(run.read_ids("text", ids(marker, 60), settings), settings)
     beside = document.results[-1]
     assert beside.p_value == 1 / 20 and beside.reason.startswith("For comparison, no verdict rests on it.")
     assert found_again(document, TERMS) == document
     with pytest.raises(InvalidConfiguration, match="no unmarked text"):
-        run.references([], settings)
+        run.references([], settings, "best")
 
 
 def test_settings_that_cannot_be_tested_are_refused_with_the_way_out() -> None:
