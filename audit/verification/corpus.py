@@ -7,7 +7,6 @@ from pathlib import Path
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import populations
 from llm_audit.detectors.registry import described, shipped
-from llm_audit.reports.wording.corpus import EARLIER
 from llm_audit.results import Benchmark, Corpus, Interval, Manifest, Ranked, Verdict
 from llm_audit.scanning.results import ROWS, SHOWN, Summary, detectors_of, judged_again, read_rows, stated, verdict_of
 from llm_audit.stats.classification import binomial_interval
@@ -16,7 +15,6 @@ from llm_audit.verification.ledger import Ledger
 
 def corpus(path: str, subject: Corpus, manifest: Manifest, beside: Path | None, ledger: Ledger) -> None:
     """Check all that a report states about a corpus, from the rows beside it or, without them, from the report alone."""
-    subject = subject.model_copy(update={"assumptions": tuple(EARLIER.get(each, each) for each in subject.assumptions)})
     if beside is None or not (beside / ROWS).is_file():
         ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
         _alone(path, subject, manifest, ledger)

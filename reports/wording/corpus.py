@@ -7,6 +7,14 @@ from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
 
+_NO_TESTS = (
+    "Documents that could not be judged are no tests, and neither are those that repeat themselves or that models know by heart. "
+    "Length, language and form decide that, and scores for the last alone: leaving out small p-values makes no other one smaller."
+)
+
+EARLIER = {"Documents that could not be judged are no tests. Which ones those are does not depend on any score.": _NO_TESTS}
+"""Assumption of an earlier version -> its replacement."""
+
 ASSUMPTIONS = (
     "Benjamini-Hochberg over all judged documents. It keeps the expected share of mistakes among the findings below alpha when "
     "documents are independent of each other and share one calibration set (Bates, Candes, Lei, Romano and Sesia 2023: such "
@@ -14,15 +22,9 @@ ASSUMPTIONS = (
     "the population to the document's length, for which it was checked by simulation, not proven.",
     "Copies, equal but for white space, are one test. Versions and excerpts of one text are not recognised: where there are "
     "many, they are found or missed together.",
-    "Documents that could not be judged are no tests, nor are those that repeat themselves or that models know by heart. Of "
-    "these only the last depends on scores, which must be small: leaving them out makes no other p-value smaller.",
+    _NO_TESTS,
     "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
 )
-
-EARLIER = {
-    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.": ASSUMPTIONS[2],
-}
-"""Assumption as an earlier version stated it -> as it is stated now."""
 
 
 def summary(discovery: Discovery) -> str:
