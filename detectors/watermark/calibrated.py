@@ -21,10 +21,10 @@ COMPARED: dict[Compared, str] = {
 """Which reading's p-value is compared, in words."""
 
 
-def log_p(key: Key, readings: Sequence[Reading], compared: Compared, level: float, seed: str) -> float:
+def comparable(key: Key, readings: Sequence[Reading], compared: Compared, level: float, seed: str) -> float:
     """Natural logarithm of the smallest p-value of a text's readings, uncorrected; of its first one alone if that is compared.
 
-    The same function of every text: neither how many readings another text has nor how many keys were tested is in it.
+    The same function of every text, tested or unmarked: how many readings another text has is not in it.
 
     Args:
         key: with its scheme.
@@ -38,10 +38,10 @@ def log_p(key: Key, readings: Sequence[Reading], compared: Compared, level: floa
     return min(numbers(reading).log_p for reading in measured.evidence.readings)
 
 
-def measure(text: KeyedText, own: float, references: Sequence[float], compared: Compared) -> Measurement[KeyedCalibration]:
-    """Measure a text's `log_p` and those of unmarked texts under one key; `text`: the evidence of its deciding test."""
+def measure(text: KeyedText, log_p: float, references: Sequence[float], compared: Compared) -> Measurement[KeyedCalibration]:
+    """Measure a text's `comparable` p-value and those of unmarked texts; `text`: the evidence of its test under the same key."""
     evidence = KeyedCalibration(
-        key=text.key, scheme=text.scheme, tests=text.tests, log_p=own, references=tuple(references), compared=compared
+        key=text.key, scheme=text.scheme, tests=text.tests, log_p=log_p, references=tuple(references), compared=compared
     )
     return Measurement(evidence)
 

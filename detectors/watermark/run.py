@@ -182,7 +182,7 @@ def references(subjects: Sequence[Subject], settings: Settings, compared: Compar
 def _comparable(subject: Subject, key: Key, settings: Settings, compared: Compared) -> float:
     """The log p-value by which a text, tested or unmarked, is ranked among others under a key."""
     level = settings.alpha / len(settings.keys)
-    return calibrated.log_p(key, settings.fitting(key, subject.readings), compared, level, seed_of(subject, key))
+    return calibrated.comparable(key, settings.fitting(key, subject.readings), compared, level, seed_of(subject, key))
 
 
 def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Result], list[Result]]:
@@ -203,8 +203,8 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
         deciding += results
         if settings.calibration:
             compared: Compared = "first" if first.tokenizer is None else "best"
-            own, unmarked = _comparable(subject, key, settings, compared), settings.calibration[compared][number]
-            beside.append(calibrated.rule.derive(calibrated.measure(whole.evidence, own, unmarked, compared), terms))
+            log_p, unmarked = _comparable(subject, key, settings, compared), settings.calibration[compared][number]
+            beside.append(calibrated.rule.derive(calibrated.measure(whole.evidence, log_p, unmarked, compared), terms))
     return deciding, beside
 
 

@@ -8,7 +8,7 @@ from llm_audit.results import Discovery
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
 
 _NO_TESTS = (
-    "Documents that could not be judged are no tests, and neither are those that repeat themselves or that models know by heart. "
+    "Documents that could not be judged are no tests, nor are those that repeat themselves or that models know by heart. "
     "Length, language and form decide that, and scores for the last alone: leaving out small p-values makes no other one smaller."
 )
 
