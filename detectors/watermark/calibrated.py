@@ -39,7 +39,7 @@ def comparable(key: Key, readings: Sequence[Reading], compared: Compared, level:
 
 
 def measure(text: KeyedText, log_p: float, references: Sequence[float], compared: Compared) -> Measurement[KeyedCalibration]:
-    """Measure a text's `comparable` p-value and those of unmarked texts; `text`: the evidence of its test under the same key."""
+    """Measure a text's `comparable` p-value and those of unmarked texts; `text`: the evidence of its own test."""
     evidence = KeyedCalibration(
         key=text.key, scheme=text.scheme, tests=text.tests, log_p=log_p, references=tuple(references), compared=compared
     )

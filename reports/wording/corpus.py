@@ -9,7 +9,7 @@ NULL = "Of every document by itself: the text was written like the human texts o
 
 _NO_TESTS = (
     "Documents that could not be judged are no tests, nor are those that repeat themselves or that models know by heart. "
-    "Length, language and form decide that, and scores for the last alone: leaving out small p-values makes no other one smaller."
+    "Length, language and form decide that, and scores for the last alone: leaving out small p-values makes none smaller."
 )
 
 EARLIER = {"Documents that could not be judged are no tests. Which ones those are does not depend on any score.": _NO_TESTS}
