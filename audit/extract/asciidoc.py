@@ -13,7 +13,9 @@ from llm_audit.extract.lines import Markup, Reader
 _BLOCKS = {"-": "code", ".": "code", "/": "comment", "_": "quote", "=": "text", "*": "text", "+": "code"}
 _INCLUDE = re.compile(r"^include::", re.M)
 _ATTRIBUTE = re.compile(r"^:([\w-]+):[ \t]+(.*)$", re.M)
-_HEAD = re.compile(r"\A((?://.*\n|:[\w!-]+:.*\n|\s*\n)*= .*\n)(?:[\w.]+(?: [\w.]+){0,3}(?: <[^<>\n]*>)?\n(?:v?\d.*\n)?)(?=:|\s*\n)")
+_HEAD = re.compile(
+    r"\A((?://.*\n|:[\w!-]+:.*\n|\s*\n)*= .*\n)(?:[\w.]+(?: [\w.]+){0,3}(?: <[^<>\n]*>)?\n(?:v?\d.*\n)?)(?=:|\s*\n)"
+)
 _MOST_USES, _LONGEST_VALUE = 10_000, 1_000
 _DELIMITER = re.compile(r"(-{4,}|\.{4,}|/{4,}|_{4,}|={4,}|\*{4,}|\+{4,})\s*")
 _MACROS = r"(?:stem|latexmath|asciimath|image|icon|anchor|kbd|menu):[^\s\[]*\[[^\]]*\]"
@@ -72,7 +74,10 @@ _MARKUP = Markup(
         r"//.*|:!?[\w-]+!?:.*|\[[^\]\n]*\][ \t]*|(?:include|image|video|audio|toc|ifdef|ifndef|endif|ifeval)::.*"
         r"|'{3,}|<<<|\+|--"
     ),
-    item=re.compile(r"[ \t]*(?:[*.-]{1,6}|\d+\.|<\.>|<\d+>)[ \t]+(?:\[[ x*]\][ \t]+)?|[A-Z]{3,9}:[ \t]+|(?:[^\s:][^:\n]{0,60}):{2,4}(?:[ \t]+|$)"),
+    item=re.compile(
+        r"[ \t]*(?:[*.-]{1,6}|\d+\.|<\.>|<\d+>)[ \t]+(?:\[[ x*]\][ \t]+)?|[A-Z]{3,9}:[ \t]+"
+        r"|(?:[^\s:][^:\n]{0,60}):{2,4}(?:[ \t]+|$)"
+    ),
     table=re.compile(r"\|[^=\n].*"),
     begins=_begins,
     inline=_inline,

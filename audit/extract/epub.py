@@ -57,7 +57,9 @@ def _chapters(package: Package) -> Iterator[str]:
         raise Refused("holds no e-book: it does not say where its chapters are")
     book = package.xml(main)
     items = {item.get("id"): item for item in book.iter(_OPF + "item")}
-    contents = {(entry.get("href") or "").partition("#")[0] for entry in book.iter(_OPF + "reference") if entry.get("type") == "toc"}
+    contents = {
+        (entry.get("href") or "").partition("#")[0] for entry in book.iter(_OPF + "reference") if entry.get("type") == "toc"
+    }
     for reference in book.iter(_OPF + "itemref"):
         item = items.get(reference.get("idref"))
         if item is None or item.get("href") in contents or "nav" in (item.get("properties") or "").split():

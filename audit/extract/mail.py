@@ -16,14 +16,18 @@ from llm_audit.extract.mail_html import without_quotes
 _APART = "signature, quoted or forwarded message"
 _SIGNATURE = re.compile(r"--\s*")
 _LONGEST_SIGNATURE, _SIGNATURE_LINES = 60, 12  # words, lines: of one whose two dashes lack the space that RFC 3676 asks for
-_DEVICE = re.compile(r"\s*(?:Sent from (?:my|Mail|Yahoo|Outlook)|Get Outlook for|Von meinem .{1,20} gesendet|Envoyé de mon).{0,60}")
+_DEVICE = re.compile(
+    r"\s*(?:Sent from (?:my|Mail|Yahoo|Outlook)|Get Outlook for|Von meinem .{1,20} gesendet|Envoyé de mon).{0,60}"
+)
 _QUOTED, _QUOTED_FLOWED, _FROM_ESCAPED = re.compile(r"\s*>"), re.compile(">"), re.compile(r">+From ")
 _REPLY = re.compile(
     r"\s*(?:(?:On|Am|Le|El|Il|Op)\b.{5,200}(?:wrote|schrieb|écrit|escribió|ha scritto|schreef)\s?:"
     r"|-{2,}\s*(?:Original Message|Forwarded message|Ursprüngliche Nachricht|Message d'origine)\s*-{2,}"
     r"|Begin forwarded message:)\s*"
 )
-_ATTRIBUTION = re.compile(r".{0,200}(?:@|\d|\bwrites?\b|\bwrote\b|\bschrieb|\bécrit\b|\bescribió\b|\bscritto\b|\bschreef\b).{0,100}:\s*")
+_ATTRIBUTION = re.compile(
+    r".{0,200}(?:@|\d|\bwrites?\b|\bwrote\b|\bschrieb|\bécrit\b|\bescribió\b|\bscritto\b|\bschreef\b).{0,100}:\s*"
+)
 _RULE = re.compile(r"_{20,}\s*")
 _FROM = re.compile(r"\s*\*?(?:From|Von|De):\*?\s.+")
 _HEADER = re.compile(r"\s*\*?(?:Sent|Date|To|Cc|Subject|Gesendet|An|Betreff|Datum|Envoyé|À|Objet):\*?\s")

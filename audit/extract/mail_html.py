@@ -10,8 +10,8 @@ from lxml import html as lxml_html
 from llm_audit.extract.draft import Draft
 
 _CLASSES = frozenset({
-    "gmail_quote", "gmail_extra", "gmail_signature", "yahoo_quoted", "moz-cite-prefix", "moz-signature", "moz-forward-container",
-    "protonmail_quote", "protonmail_signature_block",
+    "gmail_quote", "gmail_extra", "gmail_signature", "yahoo_quoted", "moz-cite-prefix", "moz-signature",
+    "moz-forward-container", "protonmail_quote", "protonmail_signature_block",
 })  # fmt: skip
 _SIGNATURES = frozenset({"Signature", "signature", "ms-outlook-mobile-signature"})
 _FROM_HERE_ON = frozenset({"divRplyFwdMsg", "appendonsend", "mail-editor-reference-message-container"})

@@ -45,7 +45,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     )
 
 
-def _sheets(data: bytes) -> list[Any]:
+def _sheets(data: Any) -> list[Any]:
     """The root elements of a document: its content, then its styles. A flat one (.fodt) has both in one file."""
     if not data.startswith(b"PK"):
         if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
@@ -203,8 +203,8 @@ def _rows(table: Any) -> Iterator[Any]:
 
 
 def _is_hidden_section(section: Any) -> bool:
-    display = section.get(TEXT + "display")
-    return display == "none" or (display == "condition" and section.get(TEXT + "is-hidden") == "true")
+    display, hidden = section.get(TEXT + "display"), section.get(TEXT + "is-hidden")
+    return bool(display == "none" or (display == "condition" and hidden == "true"))
 
 
 def _joined(element: Any) -> str:

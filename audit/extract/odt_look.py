@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 from llm_audit.extract.docx_look import Look, is_bright
 
 _NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:"
-OFFICE, TEXT, TABLE, DRAW, STYLE = (
-    f"{{{_NAMESPACE}{name}:1.0}}" for name in ("office", "text", "table", "drawing", "style")
-)
+OFFICE, TEXT, TABLE, DRAW, STYLE = (f"{{{_NAMESPACE}{name}:1.0}}" for name in ("office", "text", "table", "drawing", "style"))
 _FO = f"{{{_NAMESPACE}xsl-fo-compatible:1.0}}"
 _OPACITY = "{urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0}opacity"
 

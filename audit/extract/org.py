@@ -20,7 +20,8 @@ _INLINE = (
     (re.compile(r"\[\[([^\[\]]*)\]\]"), r"\1"),
     (re.compile(r"\[fn:[^\]\s:]*:([^\]]+)\]"), r" (\1)"),
     (re.compile(r"\[fn:[^\]\s:]*\]"), ""),
-    (re.compile(r"\{\{\{[^{}\n]*\}\}\}|@@\w+:.*?@@|\b(?:src_\w+(?:\[[^\]]*\])?\{[^{}\n]*\}|call_\w+(?:\[[^\]]*\])?\([^()\n]*\))"), ""),
+    (re.compile(r"\{\{\{[^{}\n]*\}\}\}|@@\w+:.*?@@"), ""),
+    (re.compile(r"\b(?:src_\w+(?:\[[^\]]*\])?\{[^{}\n]*\}|call_\w+(?:\[[^\]]*\])?\([^()\n]*\))"), ""),
     (re.compile(r"\\\\\s*$"), ""),
     (re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]|(?<!\w)\$[^\s$][^$\n]*[\\^_=][^$\n]*\$(?!\w)|<<+[^<>]*>>+|\[cite[^\]]*\]"), ""),
     (re.compile(r"<\d{4}-\d\d-\d\d[^>]*>|\[\d{4}-\d\d-\d\d[^\]]*\]"), ""),
@@ -65,8 +66,14 @@ def _inline(text: str) -> str:
 
 
 _MARKUP = Markup(
-    heading=re.compile(r"\*+[ \t]+(?:(?:TODO|DONE|NEXT|WAITING)[ \t]+)?(?:\[#.\][ \t]+)?(.*?)(?:[ \t]+\[\d*[/%]\d*\])?(?:[ \t]+:[\w@:]+:)?[ \t]*"),
-    dropped=re.compile(r"\s*#(?:\+\S+:.*|\s.*)?|\s*(?:SCHEDULED|DEADLINE|CLOSED|CLOCK):.*|-{5,}|\s*:\s.*|\s*\|[-+|]+\|?\s*|[ \t]*:[A-Za-z][\w-]*:[ \t]*|%%\(.*"),
+    heading=re.compile(
+        r"\*+[ \t]+(?:(?:TODO|DONE|NEXT|WAITING)[ \t]+)?(?:\[#.\][ \t]+)?(.*?)"
+        r"(?:[ \t]+\[\d*[/%]\d*\])?(?:[ \t]+:[\w@:]+:)?[ \t]*"
+    ),
+    dropped=re.compile(
+        r"\s*#(?:\+\S+:.*|\s.*)?|\s*(?:SCHEDULED|DEADLINE|CLOSED|CLOCK):.*|-{5,}|\s*:\s.*|\s*\|[-+|]+\|?\s*"
+        r"|[ \t]*:[A-Za-z][\w-]*:[ \t]*|%%\(.*"
+    ),
     item=re.compile(r"[ \t]*(?:[-+]|\d+[.)])[ \t]+(?:\[[ X-]\][ \t]+)?(?:.{1,60}?[ \t]::[ \t]+)?"),
     table=re.compile(r"\s*\|.*"),
     begins=_begins,

@@ -63,7 +63,11 @@ class _AnyDirective(Directive):
         container = nodes.container()
         if self.name in _VERSIONS:
             container += nodes.paragraph("", " ".join(" ".join(self.arguments).split()[1:]))
-        elif self.arguments and self.name not in _CONDITIONS and not self.name.startswith(("py:", "c:", "function", "class", "method")):
+        elif (
+            self.arguments
+            and self.name not in _CONDITIONS
+            and not self.name.startswith(("py:", "c:", "function", "class", "method"))
+        ):
             container += nodes.caption("", self.arguments[0])
         self.state.nested_parse(self.content, self.content_offset, container)
         return [container]

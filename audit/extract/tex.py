@@ -59,7 +59,9 @@ _TITLED = re.compile(rf"\\begin\{{(?:frame|block|alertblock|exampleblock)\}}(?:<
 _SPANNING = re.compile(rf"\\multi(?:column|row){_ARGUMENT}{_ARGUMENT}(?=\{{)")
 _OVERLAY = re.compile(r"(\\(?:only|uncover|onslide|visible|item|alert|textbf|pause))<[^<>]*>")
 _LISTED = re.compile(r"\\item(?![A-Za-z])\s*(?:\[([^\]]*)\])?")
-_BREAK = re.compile(r"\\(?:newline|par|newpage|clearpage|linebreak|pagebreak|quad|qquad|hfill|pause|opening|closing|ps)(?![A-Za-z])")
+_BREAK = re.compile(
+    r"\\(?:newline|par|newpage|clearpage|linebreak|pagebreak|quad|qquad|hfill|pause|opening|closing|ps)(?![A-Za-z])"
+)
 _OPENING_QUOTE = re.compile(r"(?<![`?!\\])`(?!`)")
 _SIGN = re.compile(rf"\\text({'|'.join(_SIGNS)})(?:\{{\}}|(?![A-Za-z])[ \t]*)")
 _ITEM = re.compile(r"\\bibitem(?:\[[^\]]*\])?\{[^}]*\}")

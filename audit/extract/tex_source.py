@@ -59,7 +59,7 @@ def without_comments(source: str) -> str:
 
 
 def without_switched_off(source: str, draft: Draft) -> str:
-    """A source without the parts between `\\iffalse`, or a switch that is off, and `\\fi`; other conditions keep all they hold."""
+    """A source without the parts between `\\iffalse`, or a switch that is off, and `\\fi`; others keep all that they hold."""
     switches = set(_SWITCH.findall(source))
     if not switches and r"\iffalse" not in source and r"\iftrue" not in source:
         return source
@@ -97,6 +97,10 @@ class _Command(NamedTuple):
     arguments: int
     default: str | None
     body: str
+
+    def with_values(self, values: list[str]) -> str:
+        """What it sets with these arguments; nothing for those that it does not have."""
+        return re.sub(r"#([1-9])", lambda number: "".join(values[int(number[1]) - 1 : int(number[1])]), self.body)
 
 
 def expanded(source: str) -> str:
@@ -150,8 +154,7 @@ def _carried_out(source: str, used: re.Pattern[str], commands: dict[str, _Comman
         while len(values) < command.arguments:
             value, place = _argument(source, place)
             values.append(value)
-        new = re.sub(r"#([1-9])", lambda number: "".join(values[int(number[1]) - 1 : int(number[1])]), command.body)
-        kept += [source[done : match.start()], new]
+        kept += [source[done : match.start()], command.with_values(values)]
         length += len(kept[-1]) + len(kept[-2])
         if length > _LONGEST:
             raise Refused("defines commands that grow without end: save it as plain text and try again")

@@ -14,7 +14,7 @@ import regex
 from llm_audit.text.words import COMMON, frequency, is_known
 
 LEAST, SHARE = 4, 0.015
-"""Fewest distinct words in pieces, or in odd capitals, and their least share of all words, from which they are read as meant."""
+"""Fewest distinct words in pieces, or in odd capitals, and their least share of all words; fewer are left as they are."""
 
 EVERYWHERE = 0.1
 """Share of words in odd capitals from which all capitals but those at the beginning of sentences are taken for odd."""
@@ -115,7 +115,7 @@ def _end_of_whole(text: str, words: list[regex.Match[str]], first: int, often: C
             break
         rarest, whole = min(rarest, often(piece)), whole + piece
         letters = letters + 1 if len(piece) == 1 else 0
-        if letters > _MOST_LETTERS or len(whole) > _LONGEST or piece[0].isupper() and not whole.isupper():
+        if letters > _MOST_LETTERS or len(whole) > _LONGEST or (piece[0].isupper() and not whole.isupper()):
             break
         if rarest < _FREQUENT and often(whole) >= max(COMMON, _RARER * rarest):
             best = last
@@ -143,4 +143,5 @@ def _all_small(text: str) -> Iterator[Reading]:
 def _spelled(text: str, word: regex.Match[str]) -> str:
     """A word in small letters, with a capital if it begins a sentence."""
     begins = _BEGINS.search(text, max(word.start() - _BEFORE, 0), word.start())
-    return word[0].capitalize() if begins else word[0].lower()
+    seen: str = word[0].capitalize() if begins else word[0].lower()
+    return seen

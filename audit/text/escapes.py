@@ -1,7 +1,7 @@
 """Remains of encodings in plain text: quoted-printable ("=20"), and backslashes of JSON, programs and Markdown.
 
-A reader takes them for what they stand for. Read so only where a text has several and no others of their kind, since single ones
-may be what it is about.
+A reader takes them for what they stand for. Read so only where a text has several and no others of their kind, since single
+ones may be what it is about.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ LEAST = 3
 """Fewest remains that are read as what they stand for."""
 
 _QUOTED = re.compile(r"(?:=(?:[0-9A-F]{2}|\r?\n))+")
-_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<space>[nrt])|(?P<sign>[!-&(-/:-@\[-`{-~]|'(?=(?:s|t|re|ve|ll|d|m)\b)))")
+_ESCAPE = re.compile(
+    r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<space>[nrt])|(?P<sign>[!-&(-/:-@\[-`{-~]|'(?=(?:s|t|re|ve|ll|d|m)\b)))"
+)
 
 _COMMAND = re.compile(r"\\[A-Za-z]+[{\[]")  # of LaTeX
 

@@ -48,8 +48,8 @@ _SIGN_WITHIN = regex.compile(
 )
 _MOST_SIGNS = 0.1  # of them for each word
 
-# Letters that stand apart, without a sign of where words end; but articles and the like are words of one letter. Of 18,434 human
-# English texts 2 have a larger share, formulas.
+# Letters that stand apart, without a sign of where words end; but articles and the like are words of one letter. Of 18,434
+# human English texts 2 have a larger share, formulas.
 _LONE = regex.compile(r"(?<![\w'’.&/-])[^\W\d_aAiIoOyYeEuU](?![\w'’.&/)-])")
 _RUN = regex.compile(r"[^\W\d_]++")
 _MOST_LONE = 0.3
@@ -77,8 +77,12 @@ UNBROKEN = Template("{share:percent} of the text has no spaces in it: this looks
 SIGNS = Template(
     "{signs:count} signs stand within words that no alphabet has there, in {words:count} words: what is meant is not known."
 )
-APART = Template("{share:percent} of what stands between spaces is a single letter: where its words begin and end is not known.")
-UNKNOWN = Template("{share:percent} of its words are in no list of English words, while the small ones are English: they were altered.")
+APART = Template(
+    "{share:percent} of what stands between spaces is a single letter: where its words begin and end is not known."
+)
+UNKNOWN = Template(
+    "{share:percent} of its words are in no list of English words, while the small ones are English: they were altered."
+)
 CODE = Template("This looks like program code or mark-up, not like prose.")
 
 NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, UNKNOWN, CODE)
@@ -122,7 +126,7 @@ def why_not_prose(text: str) -> str | None:
 
 
 def _share_unknown(text: str) -> float:
-    """Share of the words of an English text that are in no list; 0 if it is short, or in another language by its small words."""
+    """Share of an English text's words that are in no list; 0 if it is short, or in another language by its small words."""
     words = Counter(_SMALL.findall(text))
     total = words.total()
     if total < _LEAST_WORDS or sum(words[word] for word in _ENGLISH) < _LEAST_ENGLISH * total:

@@ -214,7 +214,9 @@ def _cell(row: list[str], fields: tuple[str, ...], text_field: str) -> str | _Fa
     if text_field not in fields:
         return _Fault(f"has no field {text_field!r}", fields)
     if len(row) > len(fields) and any(map(str.strip, row[len(fields) :])):
-        return _Fault(f"has {len(row)} cells, and its heading {len(fields)}: a text with the delimiter in it must stand in quotes")
+        return _Fault(
+            f"has {len(row)} cells, and its heading {len(fields)}: a text with the delimiter in it must stand in quotes"
+        )
     position = fields.index(text_field)
     if position >= len(row):
         return _Fault(f"ends before the field {text_field!r}")

@@ -93,9 +93,13 @@ def test_words_of_the_writer_that_look_like_a_signature_or_heading_are_kept(body
 
 
 def test_a_mark_of_quotation_that_is_stuffed_in_flowed_text_is_the_writers() -> None:
-    assert shown(plain(" > 5 is mine \nand goes on.\n> Not mine.\n", "Content-Type: text/plain; format=flowed")) == "> 5 is mine and goes on."
+    assert (
+        shown(plain(" > 5 is mine \nand goes on.\n> Not mine.\n", "Content-Type: text/plain; format=flowed"))
+        == "> 5 is mine and goes on."
+    )
 
 
+MAILBOX = "From a@x Mon Mar  3 10:00:00 2025\n"
 QUOTED = "<p>Not mine.</p>"
 
 
@@ -105,7 +109,7 @@ QUOTED = "<p>Not mine.</p>"
         f'<div class="gmail_quote gmail_quote_container">{QUOTED}</div>',
         f'<blockquote type="cite">{QUOTED}<blockquote type="cite">{QUOTED}</blockquote>{QUOTED}</blockquote>',
         f'<div id="divRplyFwdMsg"><b>From:</b> Bob<br><b>Sent:</b> Monday</div><div>{QUOTED}</div>',
-        f'<div><div style="border:none;border-top:solid #E1E1E1 1pt"><p><b>From:</b> Bob<br><b>Sent:</b> Monday</p></div></div>{QUOTED}',
+        f'<div><div style="border-top:solid 1pt"><p><b>From:</b> Bob<br><b>Sent:</b> Monday</p></div></div>{QUOTED}',
         "<div>-- </div><div>Not mine.</div>",
         '<div class="moz-signature">Not mine.</div>',
     ],
@@ -127,7 +131,7 @@ def test_answers_below_a_quotation_are_kept_and_preheaders_are_hidden() -> None:
     [
         (plain("-----BEGIN PGP MESSAGE-----\n\nhQ==\n-----END PGP MESSAGE-----\n"), "is encrypted"),
         (plain("zz", "Content-Type: application/pkcs7-mime"), "is encrypted"),
-        (f"From a@x Mon Mar  3 10:00:00 2025\n{plain('One.')}\n\nFrom b@x Mon Mar  3 11:00:00 2025\n{plain('Two.')}", "several e-mails"),
+        (f"{MAILBOX}{plain('One.')}\n\n{MAILBOX}{plain('Two.')}", "several e-mails"),
         (plain("\n"), "has no text"),
     ],
 )  # fmt: skip
@@ -136,4 +140,4 @@ def test_messages_that_cannot_be_judged_say_so(data: str, reason: str) -> None:
 
 
 def test_a_mailbox_of_one_message_is_a_message() -> None:
-    assert shown(f"From a@x Mon Mar  3 10:00:00 2025\n{plain('Mine.')}") == "Mine."
+    assert shown(f"{MAILBOX}{plain('Mine.')}") == "Mine."

@@ -34,7 +34,8 @@ def shown(kind: str, source: str | bytes) -> str:
         ("rst", "One.\n\n.. only:: html\n\n   Two.\n\n.. versionadded:: 2.0\n   Three is new.", "One. Two. Three is new."),
         ("rst", ".. contents:: Contents\n\nHead\n====\n\nOne.\n\nNext\n----\n\nTwo.", "Head One. Next Two."),
         # AsciiDoc
-        ("asciidoc", "= Title\nAnn Lee <a@x.org>\nv1.0, 2024-01-01\n:company: Acme\n\nAt {company} in C++, __un__done.", "Title At Acme in C++, undone."),
+        ("asciidoc", "= Title\nAnn Lee <a@x.org>\nv1.0, 2024-01-01\n:company: Acme\n\nAt {company} in C++, __un__done.",
+         "Title At Acme in C++, undone."),
         ("asciidoc", "H~2~O and x^2^, btn:[OK], pass:[a_b], \\*not bold*.", "H2O and x2, OK, a_b, *not bold*."),
         ("asciidoc", "* [x] done\n\nterm::\n  what it means", "done what it means"),
         # Org
@@ -55,7 +56,9 @@ def test_what_stands_elsewhere_or_in_another_language_is_named() -> None:
 
 
 def test_sections_of_org_that_are_not_exported_are_left_out_with_those_below_them() -> None:
-    source = "* One\nSeen.\n** COMMENT Two\nUnseen.\n*** Three\nUnseen.\n** Four :noexport:\nUnseen.\n* Five :tag:\nSeen again.\n"
+    source = (
+        "* One\nSeen.\n** COMMENT Two\nUnseen.\n*** Three\nUnseen.\n** Four :noexport:\nUnseen.\n* Five :tag:\nSeen again.\n"
+    )
     found = answer("org", source)
     assert found["text"].split() == ["One", "Seen.", "Five", "Seen", "again."]
     assert found["notes"] == ["Left out: section that is not exported (2)."]

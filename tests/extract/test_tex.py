@@ -30,7 +30,8 @@ def shown(source: str) -> str:
         (r"Set in \LaTeX{} with `care' and ``more''.", "Set in LaTeX with 'care' and “more”."),
         (r"As \textcite{a} and \parencite[see][p.~3]{b} say.", "As and say."),
         (r"\begin{itemize}\item One. \item[Two:] Three.\end{itemize}", "One. Two: Three."),
-        (r"\begin{minipage}[t]{.5\textwidth}In a box.\end{minipage} \begin{multicols}{2}In two.\end{multicols}", "In a box. In two."),
+        (r"\begin{minipage}[t]{.5\textwidth}In a box.\end{minipage} \begin{multicols}{2}In two.\end{multicols}",
+         "In a box. In two."),
         (r"One.\newline Two.\par Three.", "One. Two. Three."),
         (r"\begin{frame}{Title}\only<1>{Said.}\note{Not this.}\end{frame}", "Title Said."),
     ],
@@ -82,10 +83,14 @@ def test_what_a_file_includes_is_named() -> None:
 
 
 def test_commands_that_grow_without_end_are_refused() -> None:
-    source = "".join(rf"\newcommand{{\{name}}}{{" + rf"\{below}{{}}" * 90 + "}" for name, below in zip("abcdef", "bcdefg", strict=True))
+    source = "".join(
+        rf"\newcommand{{\{name}}}{{" + rf"\{below}{{}}" * 90 + "}" for name, below in zip("abcdef", "bcdefg", strict=True)
+    )
     assert "grow without end" in answer("tex", rf"\newcommand{{\g}}{{words }}{source}\a")["error"]
 
 
-@pytest.mark.parametrize("source", ["{" * 200_000, r"\footnote{" * 20_000, r"\iffalse " * 20_000, r"\textcolor{white}{" * 20_000])
+@pytest.mark.parametrize(
+    "source", ["{" * 200_000, r"\footnote{" * 20_000, r"\iffalse " * 20_000, r"\textcolor{white}{" * 20_000]
+)
 def test_hostile_sources_end(source: str) -> None:
     assert set(answer("tex", f"Words. {source}")) & {"text", "error"}

@@ -1,13 +1,13 @@
-"""Words in pieces or in odd capitals, and remains of encodings, are read as a reader sees them; what cannot be read is refused."""
+"""Words in pieces or in odd capitals, and remains of encodings, are read as a reader sees them; what cannot be is refused."""
 
 from __future__ import annotations
 
 import json
 import quopri
-import random
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from llm_audit.text import RawText, View, view_of, why_not_prose
@@ -32,22 +32,28 @@ def kept(text: str) -> float:
     return sum(a == b for a, b in zip(seen, words, strict=False)) / len(words) if len(seen) == len(words) else 0.0
 
 
-def altered(share: float, change: Callable[[str, random.Random], str], seed: int = 0) -> str:
+def altered(share: float, change: Callable[[str], str], seed: int = 0) -> str:
     """The prose with a share of its longer words changed."""
-    draw = random.Random(seed)
+    draw = np.random.default_rng(seed)
     return " ".join(
-        change(word, draw) if len(word) > 4 and word.isalpha() and draw.random() < share else word for word in PROSE.split(" ")
+        change(word) if len(word) > 4 and word.isalpha() and draw.random() < share else word for word in PROSE.split(" ")
     )
 
 
 def test_plain_prose_is_left_alone() -> None:
-    for find in (whole_words, plain_capitals, spaced_out, lambda text: list(quoted_printable(text)), lambda text: list(backslashes(text))):
+    for find in (
+        whole_words,
+        plain_capitals,
+        spaced_out,
+        lambda text: list(quoted_printable(text)),
+        lambda text: list(backslashes(text)),
+    ):
         assert find(PROSE) == []
 
 
 @pytest.mark.parametrize("sign", [" ", "-", "\u00a0", ".", "_", "/"])
 def test_words_in_pieces_are_whole(sign: str) -> None:
-    pieces = altered(0.3, lambda word, draw: sign.join(re.findall("..?.?", word)))
+    pieces = altered(0.3, lambda word: sign.join(re.findall("..?.?", word)))
     assert len(pieces) > len(PROSE) + 20
     seen = view(pieces)
     assert sum(word in PLAIN.split() for word in seen.text.split()) > 0.97 * len(PLAIN.split())
@@ -76,16 +82,16 @@ def test_compounds_names_and_single_slips_stay(text: str) -> None:
 
 
 def test_capitals_within_words_are_read_as_small_ones() -> None:
-    draw = random.Random(1)
+    draw = np.random.default_rng(1)
     odd = "".join(letter.upper() if draw.random() < 0.3 else letter for letter in PROSE)
     seen = view(odd).text
     assert [word for word in seen.split() if word[1:].lower() != word[1:] and word.isalpha()] == []
-    few = altered(0.15, lambda word, draw: word[0].lower() + word[1:-1] + word[-1].upper())
+    few = altered(0.15, lambda word: word[0].lower() + word[1:-1] + word[-1].upper())
     assert sum(a == b for a, b in zip(view(few).text.split(), PLAIN.split(), strict=True)) > 0.97 * len(PLAIN.split())
 
 
 def test_names_with_capitals_within_stay() -> None:
-    text = "On YouTube and in JavaScript the iPhone of McDonald met eBay, LaTeX, a PhD and an mRNA of DeepMind in the LinkedIn of GitHub."
+    text = "On YouTube and in JavaScript the iPhone of McDonald met eBay, LaTeX, a PhD and an mRNA of DeepMind in LinkedIn."
     assert view(text).text == text
 
 
@@ -126,7 +132,10 @@ def test_texts_about_such_signs_keep_them(text: str) -> None:
 def test_words_that_were_altered_beyond_reading_are_not_judged() -> None:
     doubled = " ".join("".join(letter * 2 for letter in word) if len(word) > 3 else word for word in PROSE.split(" "))
     assert "in no list of English words" in str(why_not_prose(view(doubled).text))
-    misspelled = altered(0.3, lambda word, draw: word[:2] + word[3] + word[2] + word[4:])
+    misspelled = altered(0.3, lambda word: word[:2] + word[3] + word[2] + word[4:])
     assert why_not_prose(view(misspelled).text) is None
-    french = "Le chat de la voisine dort sur le mur pendant que les enfants jouent dans la cour avec un ballon rouge et des billes. " * 4
+    french = (
+        "Le chat de la voisine dort sur le mur pendant que les enfants jouent dans la cour avec un ballon rouge et des billes. "
+        * 4
+    )
     assert why_not_prose(french) is None

@@ -186,7 +186,9 @@ def test_data_for_programs_is_no_text(data: bytes, reason: str) -> None:
         from_bytes("essay.txt", data, "text")
 
 
-@pytest.mark.parametrize("text", ["[Enter Hamlet.] To be, or not to be.", "{Words} in braces.", '"A quotation."', "<b>Bold</b> words."])
+@pytest.mark.parametrize(
+    "text", ["[Enter Hamlet.] To be, or not to be.", "{Words} in braces.", '"A quotation."', "<b>Bold</b> words."]
+)
 def test_texts_that_begin_like_data_are_texts(text: str) -> None:
     assert from_bytes("essay.txt", text.encode(), "text").text == text
 
@@ -195,7 +197,7 @@ def test_presentations_of_open_document_and_flat_texts_are_known_by_what_they_ho
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.presentation")
-    with pytest.raises(Unreadable, match="is an OpenDocument presentation: save it as .pptx or PDF"):
+    with pytest.raises(Unreadable, match=r"is an OpenDocument presentation: save it as \.pptx or PDF"):
         from_bytes("a.odp", file.getvalue(), "text")
     namespace = "urn:oasis:names:tc:opendocument:xmlns"
     flat = (
