@@ -80,9 +80,9 @@ def _bodies(part: MIMEPart, draft: Draft) -> Iterator[MIMEPart]:
 
 def _shown(versions: Sequence[MIMEPart], draft: Draft) -> Iterator[MIMEPart]:
     """Of several versions of one message the page that a mail program shows, or the plain text, if it says the same."""
-    each = [list(_bodies(version, draft)) for version in versions]
-    plain = next((found for found in each if found and found[0].get_content_subtype() == "plain"), [])
-    page = next((found for found in each if found and found[0].get_content_subtype() == "html"), [])
+    shown = [list(_bodies(version, draft)) for version in versions]
+    plain = next((bodies for bodies in shown if bodies and bodies[0].get_content_subtype() == "plain"), [])
+    page = next((bodies for bodies in shown if bodies and bodies[0].get_content_subtype() == "html"), [])
     if page and plain and not _says_the_same(_content(plain[0]), _content(page[0])):
         draft.left_out["plain text that mail programs do not show"] += bool(_content(plain[0]).strip())
         plain = []

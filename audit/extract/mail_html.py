@@ -27,19 +27,19 @@ def without_quotes(page: str, draft: Draft, kind: str) -> str:
     root = lxml_html.document_fromstring(page.encode(), parser=parser)
     if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
         return page  # which whoever reads it refuses
-    found = False
+    changed = False
     for element in list(root.iter()):
         if not isinstance(element.tag, str) or not _is_in(element, root):
             continue
         if _is_quote(element):
             element.drop_tree()
             draft.left_out[kind] += 1
-            found = True
+            changed = True
         elif _begins_another(element):
             _cut(element)
             draft.left_out[kind] += 1
             return str(lxml_html.tostring(root, encoding="unicode"))
-    return str(lxml_html.tostring(root, encoding="unicode")) if found else page
+    return str(lxml_html.tostring(root, encoding="unicode")) if changed else page
 
 
 def _is_in(element: Any, root: Any) -> bool:

@@ -148,7 +148,9 @@ class _Walk:
     def add_notes(self) -> None:
         """Footnotes and endnotes, after everything else."""
         for number, note in enumerate(self._notes, start=1):
-            paragraphs = [each for body in note.iter(TEXT + "note-body") for each in self._paragraphs(body, self.page)]
+            paragraphs = [
+                paragraph for body in note.iter(TEXT + "note-body") for paragraph in self._paragraphs(body, self.page)
+            ]
             if text := "\n".join(filter(None, (self._text(paragraph, self.page) for paragraph in paragraphs))):
                 self.draft.add(text, f"note {number}", apart="reference")
             self._add_inner("")

@@ -30,7 +30,9 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     draft = Draft()
     number = 0
     root = package.xml(main)
-    size = next((Box(0, 0, int(each.get("cx", 0)), int(each.get("cy", 0))) for each in root.iter(MAIN + "sldSz")), None)
+    size = next(
+        (Box(0, 0, int(element.get("cx", 0)), int(element.get("cy", 0))) for element in root.iter(MAIN + "sldSz")), None
+    )
     for slide in root.iter(MAIN + "sldId"):
         part = targets.get(slide.get(_ID), "")
         if not package.has(part):
@@ -93,7 +95,7 @@ class _Walk:
 
     def _add_diagram(self, relation: str) -> None:
         """Add the words of a diagram (SmartArt), which are in a part of their own."""
-        parts = [each.target for each in self._package.relations(self._part) if each.id == relation]
+        parts = [other.target for other in self._package.relations(self._part) if other.id == relation]
         for part in filter(self._package.has, parts):
             for point in self._package.xml(part).iter(_POINT):
                 for paragraph in point.iter(DRAWING + "p"):
@@ -107,7 +109,7 @@ class _Walk:
                 pieces.append("\n")
             if run.tag not in (DRAWING + "r", DRAWING + "fld") or run.get("type") == "slidenum":
                 continue
-            text = "".join(each.text or "" for each in run.iter(DRAWING + "t"))
+            text = "".join(element.text or "" for element in run.iter(DRAWING + "t"))
             if text and (way := self._slide.hidden_run(run.find(DRAWING + "rPr"), back)):
                 self._draft.hide(text, way)
                 text = " "
@@ -123,4 +125,4 @@ def _kind_of(shape: Any) -> str | None:
 
 
 def _all_of(paragraph: Any) -> str:
-    return "".join(each.text or "" for each in paragraph.iter(DRAWING + "t"))
+    return "".join(element.text or "" for element in paragraph.iter(DRAWING + "t"))

@@ -45,11 +45,11 @@ class Slide:
         master = next(package.related(layout, "slideMaster"), "") if layout else ""
         theme = next(package.related(master, "theme"), "") if master else ""
         self._below = [package.xml(name) for name in (layout, master) if name]
-        mapping = next((each for root in self._below for each in root.iter(MAIN + "clrMap")), None)
+        mapping = next((element for root in self._below for element in root.iter(MAIN + "clrMap")), None)
         self._map = dict(_USUAL_MAP if mapping is None else mapping.attrib)
         self._theme: dict[str, str] = {}
         for scheme in package.xml(theme).iter(DRAWING + "clrScheme") if theme else ():
-            self._theme = {_name(each): each[0].get("lastClr") or each[0].get("val") or "" for each in scheme if len(each)}
+            self._theme = {_name(color): color[0].get("lastClr") or color[0].get("val") or "" for color in scheme if len(color)}
 
     def hidden_shape(self, shape: Any) -> str:
         """How a shape, or group of them, is hidden with all that is in it; "" if it is not."""

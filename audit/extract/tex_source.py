@@ -66,7 +66,7 @@ def without_switched_off(source: str, draft: Draft) -> str:
     kept: list[str] = []
     stack: list[bool | None] = []  # of the conditions around: whether this branch is set; None: not known
     done = 0
-    for match in _CONDITION.finditer(_SWITCH.sub(lambda found: " " * len(found[0]), source)):
+    for match in _CONDITION.finditer(_SWITCH.sub(lambda switch: " " * len(switch[0]), source)):
         word, name = match["word"], match["name"]
         if word is None and name not in switches:
             continue

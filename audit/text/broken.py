@@ -21,7 +21,9 @@ EVERYWHERE = 0.1
 
 _LOOKED_AT = 100_000  # characters that decide for the rest of a text
 _WORD = regex.compile(r"[A-Za-z]++")
+_PIECES = regex.compile(r"(?<![\w'\u2019&@.-])[A-Za-z]++")  # where a word may begin: not behind "it'" or "U."
 _SIGNS = frozenset(" -_.*~^|/+=\u2010\u2011\u00b7\u2022\u00a0\u2009\u202f")
+_GOES_ON = regex.compile(r"['\u2019&@.-]?[\p{L}\p{N}]")
 _MOST_PIECES, _LONGEST = 12, 24
 _RARER = 5  # times: how much rarer than the whole a piece is that nobody would write
 _MOST_LETTERS = 2  # pieces of one letter in a row: where all letters stand apart, nobody knows where words end
@@ -54,10 +56,10 @@ def plain_capitals(text: str) -> list[Reading]:
 
     Where they are everywhere, all words are: a capital at the beginning of one says as little.
     """
-    found = _if_many(text, _small)
-    if len(found) >= EVERYWHERE * sum(1 for _ in _WORD.finditer(text)):
-        return list(_all_small(text)) if found else []
-    return _small(text, COMMON) if found else []
+    odd = _if_many(text, _small)
+    if len(odd) >= EVERYWHERE * sum(1 for _ in _WORD.finditer(text)):
+        return list(_all_small(text)) if odd else []
+    return _small(text, COMMON) if odd else []
 
 
 def spaced_out(text: str) -> list[Reading]:
@@ -72,12 +74,12 @@ def spaced_out(text: str) -> list[Reading]:
 
 def _if_many(text: str, find: Callable[[str], list[Reading]]) -> list[Reading]:
     beginning = text[:_LOOKED_AT]
-    found = find(beginning)
+    readings = find(beginning)
     words = sum(1 for _ in _WORD.finditer(beginning))
-    distinct = {reading.seen.lower() for reading in found}
-    if len(distinct) < LEAST or len(found) < SHARE * words:
+    distinct = {reading.seen.lower() for reading in readings}
+    if len(distinct) < LEAST or len(readings) < SHARE * words:
         return []
-    return found if len(beginning) == len(text) else find(text)
+    return readings if len(beginning) == len(text) else find(text)
 
 
 def _joined(text: str) -> list[Reading]:
@@ -108,16 +110,22 @@ def _joined(text: str) -> list[Reading]:
 def _end_of_whole(text: str, words: list[regex.Match[str]], first: int, often: Callable[[str], int]) -> int:
     """The last of the pieces of a word that begins with a piece; the first one itself if it is no piece."""
     best, rarest, whole = first, often(words[first][0]), words[first][0]
+    if not _PIECES.match(text, words[first].start()):
+        return first
     letters = int(len(whole) == 1)
+    initial = whole.isupper() and letters == 1
     for last in range(first + 1, min(first + _MOST_PIECES, len(words))):
         above, piece = words[last - 1], words[last][0]
         if words[last].start() - above.end() != 1 or text[above.end()] not in _SIGNS:
             break
         rarest, whole = min(rarest, often(piece)), whole + piece
         letters = letters + 1 if len(piece) == 1 else 0
-        if letters > _MOST_LETTERS or len(whole) > _LONGEST or (piece[0].isupper() and not whole.isupper()):
+        if letters > _MOST_LETTERS or len(whole) > _LONGEST or piece[0].isupper():
             break
-        if rarest < _FREQUENT and often(whole) >= max(COMMON, _RARER * rarest):
+        if initial and often(whole[1:]) >= _FREQUENT:  # "R and"
+            continue
+        ended = not _GOES_ON.match(text, words[last].end())
+        if ended and rarest < _FREQUENT and often(whole) >= max(COMMON, _RARER * rarest):
             best = last
     return best
 

@@ -18,6 +18,7 @@ _ESCAPE = re.compile(
     r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<space>[nrt])|(?P<sign>[!-&(-/:-@\[-`{-~]|'(?=(?:s|t|re|ve|ll|d|m)\b)))"
 )
 
+_SPOKEN_OF = re.compile(r"(?:^|[\s'\"`(])\\[nrt](?=[\s'\"`),.;:]|$)", re.M)
 _COMMAND = re.compile(r"\\[A-Za-z]+[{\[]")  # of LaTeX
 
 
@@ -38,7 +39,12 @@ def quoted_printable(text: str) -> Iterator[tuple[int, int, str]]:
 def backslashes(text: str) -> Iterator[tuple[int, int, str]]:
     """Edits that read the escapes of JSON, programs and Markdown; none if other backslashes show that they are none."""
     escapes = list(_ESCAPE.finditer(text)) if "\\" in text else []
-    if _COMMAND.search(text) or len(escapes) < LEAST or sum(escape[0].count("\\") for escape in escapes) < text.count("\\"):
+    if (
+        _COMMAND.search(text)
+        or _SPOKEN_OF.search(text)
+        or len(escapes) < LEAST
+        or sum(escape[0].count("\\") for escape in escapes) < text.count("\\")
+    ):
         return
     for escape in escapes:
         code = escape["code"]

@@ -74,6 +74,7 @@ def test_offsets_of_whole_words_lead_back_to_their_pieces() -> None:
         "It may be that any one of us can not find some body in to whom he may pour it all.",
         "A co-worker sent an e-mail about a non-fiction x-ray, re-entered it, and co-operated.",
         "Mr Xu, an artist, met Ms Li in B Street; vitamin C an hour later.",
+        "It's not that it's so, or that I'm using what he's on; she'd in the U.S. and the E.U. be sat on.",
         "One sl ip in a text of many words is a sl ip, and nothing is made of it by anybody at all.",
     ],
 )
@@ -122,6 +123,7 @@ def test_remains_of_encodings_are_read_as_meant(text: str) -> None:
         "Let a =20 and b = 30, where c=40 and d == 50.",
         "In \\textbf{bold} the \\nabla of \\rho, and \\%.",
         "One =20 and one \\n are what this text is about.",
+        "It ends with '\\n' or '\\r', or \"\\t\" here.",
         r"The path C:\data\own is no escape, and \* is one.",
     ],
 )
