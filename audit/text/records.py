@@ -29,7 +29,7 @@ _MISSING = object()
 _SEPARATED = re.compile(r"sep=(.)[\r\n]*")  # the first line that a spreadsheet program writes and hides
 _HALF = re.compile("[\ud800-\udfff]")
 _DELIMITERS = (",", ";", "\t", "|")
-_OPEN = "a quote is not closed; what follows it is not read"
+_OPEN = "a quote that is not closed; what follows is not read"
 _TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 
@@ -191,9 +191,11 @@ def _table(name: str, lines: Iterator[bytes], text_field: str, keep: Sequence[st
             return
         except csv.Error as error:
             if size > LONGEST_LINE:
-                yield _Record(number, _Fault(f"{_TOO_LONG}, perhaps because {_OPEN}"))
+                yield _Record(number, _Fault(f"{_TOO_LONG}, perhaps for {_OPEN}"))
                 return
-            yield _Record(number, _Fault(f"is no row of a table ({_OPEN if 'end of data' in str(error) else error})"))
+            yield _Record(
+                number, _Fault(f"is no row of a table ({f'it has {_OPEN}' if 'end of data' in str(error) else error})")
+            )
             continue
         if row:
             cells = dict(zip(fields, row, strict=False))

@@ -217,10 +217,10 @@ def test_a_heading_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
 def test_a_quote_that_is_not_closed_ends_with_the_file_or_with_the_limit(tmp_path: Path) -> None:
     found = written(tmp_path, "a.csv", b'text\ngood\n"open\nto the end\n')
     assert (texts(found), list(faults(found))) == (["good"], ["a.csv:3"])
-    assert "a quote is not closed; what follows it is not read" in faults(found)["a.csv:3"]
+    assert "a quote that is not closed; what follows is not read" in faults(found)["a.csv:3"]
     found = written(tmp_path, "b.csv", b'text\ngood\n"' + (b"open" * 1000 + b"\n") * (LONGEST_LINE // 4000))
     assert texts(found) == ["good"]
-    assert "a quote is not closed" in faults(found)["b.csv:3"]
+    assert "a quote that is not closed" in faults(found)["b.csv:3"]
 
 
 # T22: Parquet
