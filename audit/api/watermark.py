@@ -91,8 +91,9 @@ def watermark(
     if calibrate is not None:
         read = read_texts(sources_of([calibrate]), text_field, strip_markdown=False)
         unmarked = [run.read(entry, settings) for entry in read if not isinstance(entry, Document)]
-        ways: list[Compared] = [*(["best"] if texts else []), *(["first"] if files else [])]
-        settings = replace(settings, calibration={way: run.references(unmarked, settings, way) for way in ways})
+        given: dict[Compared, bool] = {"best": bool(texts), "first": bool(files)}
+        ranked = {way: run.references(unmarked, settings, way) for way, there in given.items() if there}
+        settings = replace(settings, calibration=ranked)
     entries: list[Any] = list(read_texts(sources_of(texts), text_field, strip_markdown=False)) if texts else []
     for path in files:
         entries += _subjects(Path(path), settings)
