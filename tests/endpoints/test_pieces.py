@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_texts_cut_into_pieces_anyhow_and_trimmed_anyhow_are_their_own() -> None
         text = "".join(rng.choice(letters, int(rng.integers(1, 30))))
         octets = text.encode()
         cuts = sorted({0, len(octets), *rng.integers(0, len(octets) + 1, int(rng.integers(0, 12))).tolist()})
-        tokens = by_bytes([octets[a:b] for a, b in zip(cuts, cuts[1:], strict=False)])
+        tokens = by_bytes([octets[a:b] for a, b in pairwise(cuts)])
         first, last = sorted(rng.integers(0, len(text) + 1, 2).tolist())
         assert not of_another_text(tokens, text[first:last])
 
