@@ -19,6 +19,7 @@ from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked,
 from llm_audit.detectors.membership.signs import OF_ORDERS, RUNNING_ON, RUNNING_ON_LATER, STORY, WEIGHTS
 from llm_audit.detectors.membership.version_signs import (
     OF_TEXTS,
+    english,
     neighbouring_characters,
     neighbouring_words,
     telling,
@@ -95,9 +96,9 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
 def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
     """Measure the signs that tell public from private versions.
 
-    The same permutation of versions, on quantities that need no model: length, digits, punctuation, capitals, how usual the
-    order of words and the runs of characters are judging by the other items, and any word, character or beginning of a sentence
-    that the public versions have in common.
+    The same permutation of versions, on quantities that need no model: length, digits, punctuation, capitals; how usual the
+    order of words is in English, and judging by the other items, as the runs of characters are; and any word, character or
+    beginning of a sentence that the public versions have in common.
     """
     rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
     outcomes = {}
@@ -107,6 +108,8 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
             outcomes[label] = permutation.versions(side * table, rng, groups=groups)
     for label, parts in _USUAL.items():
         outcomes[label] = permutation.versions(usual(pairs, parts), rng, groups=groups)
+    table = np.array([[english(text) for text in (pair.public, *pair.private)] for pair in pairs])
+    outcomes[_ENGLISH] = permutation.versions(table, rng, groups=groups)
     outcomes[_WORDS] = telling(pairs, rng)
     return _measured(outcomes, VERSIONS, len(set(groups)), seed)
 
@@ -201,7 +204,7 @@ def _effect(name: str, outcome: permutation.Outcome) -> Effect:
     return Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations")
 
 
-_WORDS = "words of public versions"
+_WORDS, _ENGLISH = "words of public versions", "more usual English in public versions"
 _USUAL = {
     "more usual order of words in public versions": neighbouring_words,
     "more usual characters in public versions": neighbouring_characters,
@@ -226,7 +229,7 @@ VERSIONS = Kind(
     title=VERSIONS_ALONE,
     null="Public and private versions do not differ in what can be seen without a model.",
     unit="mean difference",
-    signs=frozenset([_WORDS, *_USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
+    signs=frozenset([_WORDS, _ENGLISH, *_USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
     sentence="{name} is the strongest difference",
     method="Permutation of versions",
 )

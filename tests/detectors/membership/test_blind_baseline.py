@@ -114,6 +114,36 @@ def test_private_versions_made_by_a_rule_are_noticed_without_a_model(change: Cal
     assert alone_versions(_changed(change), "x").verdict is Verdict.FINDING
 
 
+SENTENCES = """
+The cook left the kitchen early because her knife had broken.
+Our neighbours are going to sell the house next to the church.
+Nobody in the village had seen the doctor since last Friday.
+The train from the north was late again on account of the snow.
+He put the letters into a drawer and forgot all about them.
+They could have taken the short way along the river instead.
+My sister has never been to the theatre without an umbrella.
+A dog was lying in the shade of the old walnut tree.
+The teacher asked us to write down what we had heard.
+If it rains tomorrow we will have to move the tables inside.
+She was the first in her family who learned to read music.
+There is not much left of the wall that once stood here.
+The money for the new roof was collected in less than a month.
+It took him a whole year to find out who had sent it.
+"""
+
+
+def test_two_neighbouring_words_that_were_swapped_are_noticed_in_any_english() -> None:
+    """Each sentence stands alone: the other items do not tell which order is usual."""
+    rng, pairs = np.random.default_rng(1), []
+    for sentence in SENTENCES.strip().splitlines():
+        words = sentence.split()
+        at = int(rng.integers(1, len(words) - 2))
+        private = " ".join([*words[:at], words[at + 1], words[at], *words[at + 2 :]])
+        pairs.append(Pair(sentence, (private,), sentence))
+    result = alone_versions(pairs, "x")
+    assert result.verdict is Verdict.FINDING and "more usual English" in result.reason
+
+
 def test_what_public_versions_have_in_common_is_counted_pair_by_pair() -> None:
     rng = np.random.default_rng(1)
     words = ["the", "old", "mill", "stood", "by", "a", "river", "Why?"]
