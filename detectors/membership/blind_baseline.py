@@ -16,10 +16,10 @@ import numpy as np
 from llm_audit.common.errors import AuditError
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
+from llm_audit.detectors.membership.running_on import english
 from llm_audit.detectors.membership.signs import OF_ORDERS, RUNNING_ON, RUNNING_ON_LATER, STORY, WEIGHTS
 from llm_audit.detectors.membership.version_signs import (
     OF_TEXTS,
-    english,
     neighbouring_characters,
     neighbouring_words,
     telling,

@@ -111,3 +111,9 @@ def runs_on_later(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.
 def standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values less their mean, in standard deviations of them; 0 where all are alike."""
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-12), dtype=np.float64)
+
+
+def english(text: str) -> float:
+    """How usual the order of a text's words is in English: mean log-ratio over neighbouring words, nats."""
+    words = text.split()
+    return float(runs_on(words, np.arange(len(words))[None])[0]) if len(words) > 1 else 0.0

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from llm_audit.detectors.membership.running_on import runs_on
 from llm_audit.stats import permutation
 
 if TYPE_CHECKING:
@@ -96,12 +95,6 @@ def neighbouring_characters(text: str) -> list[Hashable]:
     """The runs of three characters of a text, which has a line feed at either end."""
     text = f"\n{text}\n"
     return [text[at : at + 3] for at in range(len(text) - 2)]
-
-
-def english(text: str) -> float:
-    """How usual the order of a text's words is in English: the mean log-ratio of `running_on` over neighbouring words, nats."""
-    words = text.split()
-    return float(runs_on(words, np.arange(len(words))[None])[0]) if len(words) > 1 else 0.0
 
 
 OF_TEXTS: dict[str, Callable[[str], float]] = {
