@@ -5,6 +5,7 @@ Knows nothing about log-probabilities.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -69,24 +70,11 @@ def _octets(token: Token) -> bytes | None:
 
 def _as_is(pieces: Sequence[bytes]) -> list[str] | None:
     """The pieces as texts, each character with the piece in which it ends; None: they are not UTF-8, but for a cut end."""
-    texts, rest = [], b""
-    for piece in pieces:
-        rest += piece
-        whole = rest.decode(errors="ignore") if _cut(rest) else rest.decode(errors="replace")
-        if "\ufffd" in whole:
-            return None
-        texts.append(whole)
-        rest = rest[len(whole.encode()) :]
-    return texts
-
-
-def _cut(octets: bytes) -> bool:
-    """Whether octets end in the midst of a character, and are sound before."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        octets.decode()
-    except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data"
-    return False
+        return [decoder.decode(piece) for piece in pieces]
+    except UnicodeDecodeError:
+        return None
 
 
 def _as_bytes(pieces: Sequence[bytes]) -> list[str] | None:

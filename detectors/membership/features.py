@@ -90,8 +90,8 @@ def count(items: Sequence[Item]) -> Features:
 def _unshared(items: Sequence[Item]) -> Floats:
     """(n,) share of the distinct words of each text that no other text has; which side a text is on does not matter."""
     sets = [set(words(item.text)) for item in items]
-    frequency = Counter(word for each in sets for word in each)
-    return np.array([sum(frequency[word] == 1 for word in each) / max(1, len(each)) for each in sets])
+    frequency = Counter(word for distinct in sets for word in distinct)
+    return np.array([sum(frequency[word] == 1 for word in distinct) / max(1, len(distinct)) for distinct in sets])
 
 
 def surface(item: Item) -> list[float]:

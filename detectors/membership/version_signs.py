@@ -51,15 +51,15 @@ def telling(pairs: Sequence[Pair], rng: Generator, draws: int = 999) -> permutat
     rows, columns = np.array(list(entries), dtype=np.int64).T
     shape = (len(number) * size, len(parts))
     there = sparse.csr_array((np.array(list(entries.values()), dtype=np.float64), (rows, columns)), shape=shape)
-    own = sparse.kron(sparse.eye_array(len(number)), np.ones((size, size)))
-    apart = (there * size - own @ there) / (size - 1)
+    within = sparse.kron(sparse.eye_array(len(number)), np.ones((size, size)))
+    apart = (there * size - within @ there) / (size - 1)
     apart.eliminate_zeros()
     differs = sparse.csr_array(abs(sparse.kron(sparse.eye_array(len(number)), np.ones((1, size))) @ abs(apart)) > 0)
     apart = apart @ sparse.diags_array(1 / np.sqrt(np.maximum(differs.sum(axis=0), 1)))
     inner = np.asarray((apart @ apart.T).todense())
     start = size * np.arange(len(number))
     chosen = start + np.vstack([np.zeros((1, len(start)), np.int64), rng.integers(size, size=(draws, len(start)))])
-    values = np.array([inner[np.ix_(one, one)].sum() - inner[one, one].sum() for one in chosen])
+    values = np.array([inner[np.ix_(choice, choice)].sum() - inner[choice, choice].sum() for choice in chosen])
     values[np.abs(values - values[0]) <= 1e-9 * np.abs(inner).max()] = values[0]  # equal choices stay tied
     return permutation.monte_carlo(float(values[0]), values[1:])
 
@@ -79,8 +79,8 @@ def usual(pairs: Sequence[Pair], parts: Callable[[str], Sequence[Hashable]]) -> 
     for counts in by_document.values():
         counted.update(counts)
 
-    def mean(version: Sequence[Hashable], own: Counter[Hashable]) -> float:
-        return sum(math.log1p(counted[part] - own[part]) for part in version) / max(len(version), 1)
+    def mean(version: Sequence[Hashable], document: Counter[Hashable]) -> float:
+        return sum(math.log1p(counted[part] - document[part]) for part in version) / max(len(version), 1)
 
     rows = zip(pairs, texts, strict=True)
     return np.array([[mean(version, by_document[pair.document]) for version in versions] for pair, versions in rows])

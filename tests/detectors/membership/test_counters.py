@@ -12,6 +12,7 @@ from llm_audit.detectors.membership.counters import counter
     [
         ("The first case. A bell", 1),
         ("Twelfth: a bell", 12),
+        ("The twentieth case", 20),
         ("Case seven of ten", 7),
         ("In March, 1834", 3),
         ("On Sunday it rained", 7),
