@@ -55,7 +55,7 @@ class EndpointSetup:
         headers_env: likewise, each "Name: VARIABLE", where the environment variable holds the value.
         journal: file that keeps every raw answer; what it holds already is not asked again.
         replay: a journal that all answers are taken from; no endpoint is asked, and `url` stays None.
-        timeout: seconds for a whole answer.
+        timeout: seconds for a whole answer; a third of that for the first one.
         attempts: per request.
         concurrency: requests at a time.
         per_second: requests a second at most; None: as fast as the answers come.
