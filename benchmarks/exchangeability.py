@@ -90,6 +90,12 @@ def _sentences(rng: Generator) -> list[str]:
     return [part.strip() for part in grammar.document(rng).replace("\n", " ").split(". ") if part.strip()]
 
 
+def turns(rng: Generator) -> Rows:
+    """Two documents, five words a row, in turn."""
+    pieces = itertools.chain(*zip(story(rng), story(rng), strict=False))
+    return [{"text": text} for text in dict.fromkeys(row["text"] for row in pieces)]
+
+
 def retold(rng: Generator) -> Rows:
     """Suspects are ten documents, retold with some words changed; held-out texts are fresh."""
     originals = [grammar.document(rng) for _ in range(10)]
@@ -161,6 +167,8 @@ WAYS: dict[str, Callable[[Generator], Rows]] = {
     "paired: read": pairs_read,
     "order: read": order_read,
     "dataset: read": documents_read,
+    # Last, so that the texts of the others stay as they were.
+    "order: turns": turns,
 }
 COLUMNS = ("nothing stated", "chance stated", "control model")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -54,7 +55,7 @@ class EndpointSetup:
         headers_env: likewise, each "Name: VARIABLE", where the environment variable holds the value.
         journal: file that keeps every raw answer; what it holds already is not asked again.
         replay: a journal that all answers are taken from; no endpoint is asked, and `url` stays None.
-        timeout: seconds for a whole answer.
+        timeout: seconds for a whole answer; a third of that for the first one.
         attempts: per request.
         concurrency: requests at a time.
         per_second: requests a second at most; None: as fast as the answers come.
@@ -239,7 +240,7 @@ def watch_endpoint(
     """Whether an endpoint has changed since a stored baseline. One token a request.
 
     Args:
-        endpoint: what is watched.
+        endpoint: what is watched. With the journal of a run on border inputs that was interrupted, it goes on.
         baseline: file of earlier answers; written if it is not there.
         rows: requests for log-probabilities.
         surface: what to ask the endpoint for, as when the baseline was taken.
@@ -252,15 +253,14 @@ def watch_endpoint(
         The comparison; or, where the baseline was written, its number of rows or answers.
 
     Raises:
-        InvalidConfiguration: the endpoint's journal is of an earlier run.
+        InvalidConfiguration: the endpoint's journal is of an earlier run, which this one does not continue.
         InvalidInput: border inputs are wanted, and the baseline is one of log-probabilities.
     """
     check_alpha(alpha)
-    if endpoint.journal is not None and endpoint.journal.exists():
-        raise InvalidConfiguration(
-            "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
-        )
-    started, path, source = now(), Path(baseline), endpoint.open()
+    endpoint.check()
+    started, path = now(), Path(baseline)
+    _check_goes_on(endpoint, path, surface, border_inputs)
+    source = endpoint.open()
     if not path.exists():
         baselines.check_new(path)
         return _baseline(source, path, rows, surface, border_inputs)
@@ -275,11 +275,27 @@ def watch_endpoint(
     return endpoint.finished(report, started, [path])
 
 
+def _check_goes_on(endpoint: EndpointSetup, path: Path, surface: Surface, border_inputs: bool) -> None:
+    """Refuse a journal of an earlier run, unless it is this one, of border inputs, that was interrupted."""
+    if endpoint.journal is None or not endpoint.journal.exists():
+        return
+    assert endpoint.model  # as there is a journal to write
+    stored = baselines.read(path, endpoint.model, surface) if path.exists() else None
+    if not (border_inputs if stored is None else stored.kind == baselines.ANSWERS):
+        raise InvalidConfiguration(
+            "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
+        )
+    if endpoint.journal.stat().st_size:
+        border_watch.check_goes_on(Replay(endpoint.journal), stored, surface, datetime.now(UTC))
+
+
 def _baseline(source: Endpoint | Replay, path: Path, rows: int, surface: Surface, border_inputs: bool) -> int:
     """Take and write a baseline; returns its number of rows or answers."""
     if border_inputs:
         answers = border_watch.take(source, surface)
-        border_watch.write_baseline(path, answers, source.model, surface, now())
+        # When the last answer came: the journal may be that of an earlier run.
+        created = source.times[1] if source.times else now()
+        border_watch.write_baseline(path, answers, source.model, surface, created)
         return sum(map(len, answers.values()))
     first = watching.take(source, rows, surface)
     watching.write_baseline(path, first, source.model, surface, now())

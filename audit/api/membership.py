@@ -84,7 +84,7 @@ def order(
     membership = run.concluded(
         alpha,
         tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), orders.derive(measured, terms)),
-        unstated=None if provenance or other else True,
+        **run.unstated(bool(provenance or other)),
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
         "the place of held-out texts.",
         conditions=audit.conditions(target, seed, other, repeated=repeated),
@@ -165,7 +165,7 @@ def paired(
     membership = run.concluded(
         alpha,
         tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), pairs_of.derive(measured, terms)),
-        unstated=None if provenance or other else True,
+        **run.unstated(bool(provenance or other)),
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
         "same items, never published, as the owner states.",
         conditions=audit.conditions(target, seed, other),
@@ -265,7 +265,7 @@ def dataset(
     membership = run.concluded(
         alpha,
         tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), datasets.derive(measured, terms)),
-        unstated=None if provenance else True,
+        **run.unstated(bool(provenance)),
         gate=compared.gate,
         provenance=run.provenance_of(provenance, sides[1]),
         conditions=audit.conditions(target, seed, other, copies=compared.copies, groups=sizes),

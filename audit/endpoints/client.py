@@ -33,7 +33,7 @@ from llm_audit.endpoints.envelope import Malformed, error_message
 from llm_audit.endpoints.headers import Header
 from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
 from llm_audit.endpoints.key import Scrubber, check_key
-from llm_audit.endpoints.limits import Budget, Limits, Pace, Patience
+from llm_audit.endpoints.limits import FIRST, Budget, Limits, Pace, Patience
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.endpoints.transport import Answer, Broken, Line
 from llm_audit.results import Fact
@@ -51,6 +51,11 @@ _IN_VAIN = frozenset({"timeout", "malformed", "redirect", "too large", 404, 405}
 """Kinds of failure, and statuses, by which one question says what others will come to."""
 
 _INTERRUPTED = "Not sent: the run was ended."
+
+_SILENT = (
+    "The server has not answered anything yet: if it is only starting, run the same command again in a minute; if it is slow, "
+    "give it longer (--timeout)."
+)
 
 
 class Endpoint:
@@ -122,6 +127,11 @@ class Endpoint:
         return self._journal.records.notes
 
     @property
+    def times(self) -> tuple[str, str] | None:
+        """When the first and the last attempt began, as the journal has it, ISO 8601; None: there was none."""
+        return self._journal.records.times
+
+    @property
     def facts(self) -> tuple[Fact, ...]:
         """Questions, their cost and their failures; with a journal, over all runs that it continues."""
         return self._journal.records.facts
@@ -134,10 +144,10 @@ class Endpoint:
     def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """Ask all questions; return their outcomes in order. An unanswered one is a Failure; no fault of the server raises.
 
-        A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run, and so do
-        questions in a row that were asked in vain (`limits.Patience`): what is left becomes a Failure "stopped". While nobody
-        answers, a later run ends with its first question. Ended by an exception (such as KeyboardInterrupt), it cuts the
-        connections, and the journal has every attempt.
+        A refused key, an unknown model, an untrusted certificate, a host that was never reached or a server whose first answer
+        does not come in time (`limits.FIRST`) ends the run, and so do questions in a row that were asked in vain
+        (`limits.Patience`): what is left becomes a Failure "stopped". While nobody answers, a later run ends with its first
+        question. Ended by an exception (such as KeyboardInterrupt), it cuts the connections, and the journal has every attempt.
 
         Args:
             asks: two that are equal, name included, are one.
@@ -191,18 +201,23 @@ class Endpoint:
             return None
         started, begun = self._clock(), time.perf_counter()
         result: Answer | Broken
+        seconds = self._limits.timeout * (1 if self._patience.heard else FIRST)
         try:
-            result = line.post(self._address.of(ask.surface), json.dumps(request).encode())
+            result = line.post(self._address.of(ask.surface), json.dumps(request).encode(), seconds)
         except Broken as broken:
             result = broken
+        self._patience.heard |= result.status is not None
+        silent = isinstance(result, Broken) and result.kind == "timeout" and not self._patience.heard
+        if isinstance(result, Broken) and silent:
+            result = Broken("timeout", f"{result.reason} {_SILENT}")
         entry = self._note(ask, attempt, request, started, time.perf_counter() - begun, result)
         self._budget.settle(ask, _tokens(entry))
         run.reached |= entry.kind != "unreachable"
         if entry.status == 400 and "max_tokens" in request and "max_completion_tokens" in entry.reason:
             self._newer = True
             return 0.0
-        wait = self._pause(attempt, entry)
-        if entry.kind in _HOPELESS or (not run.reached and wait is None):
+        wait = None if silent else self._pause(attempt, entry)
+        if silent or entry.kind in _HOPELESS or (not run.reached and wait is None):
             run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
         self._count(entry, wait, run)
         return wait

@@ -36,13 +36,16 @@ DISORDER = "the list is not in falling order"
 OVER_ONE = "the probabilities add up to more than 1"
 CONTRADICTED = "the token has another log-probability in the list"
 NOT_LISTED = "the token is likelier than the end of the list, and not in it"
+OTHER_TEXT = "the tokens are not those of the text"
 PLACEHOLDERS = frozenset({HIDDEN, PLACED})
 """Defects in which a number is a placeholder for one that the server does not have or does not give."""
 
 POOR = frozenset({NO_LOGPROB, NO_NAME, *PLACEHOLDERS})
 """Defects of servers that merely withhold information. Any other defect means that the numbers cannot be log-probabilities."""
 
-FLAWS = (*sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED)
+FLAWS = (
+    *sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED, OTHER_TEXT,
+)  # fmt: skip
 _SORTED = "the list was not in falling order, and was sorted"
 _LEFT_OUT = "alternatives whose probability is hidden were left out"
 _WHERE = "At {places:number} of {positions:number} positions, first at {first:number}"
@@ -119,7 +122,11 @@ def last_digit(positions: Sequence[Position]) -> float:
 
 
 def judged(
-    positions: Sequence[Position], rounded: float = 0.0, missing: frozenset[float] | None = None
+    positions: Sequence[Position],
+    rounded: float = 0.0,
+    missing: frozenset[float] | None = None,
+    *,
+    other_text: bool = False,
 ) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with their defects filled in, and notes that sum the defects up.
 
@@ -127,10 +134,12 @@ def judged(
         positions: of one answer.
         rounded: nats of the last digit that the server gives; 0: all digits.
         missing: `placeholders` of the answer before it was repaired, which has more to tell them by; None: of these positions.
+        other_text: whether the tokens are not those of the answer's text: then no position is evidence.
     """
     missing = placeholders(positions) if missing is None else missing
     zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    defects = [(ANSWER_ZERO,) if zero else _flaws(p, rounded, missing) for p in positions]
+    of_all = (OTHER_TEXT,) * other_text
+    defects = [of_all + ((ANSWER_ZERO,) if zero else _flaws(p, rounded, missing)) for p in positions]
     where: dict[str, list[int]] = {}
     for place, flaws in enumerate(defects, start=1):
         for flaw in flaws:

@@ -126,6 +126,17 @@ class Records:
         return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
 
     @property
+    def asked(self) -> list[Ask]:
+        """The question of every entry, in order."""
+        return [Ask(**entry.ask) for entry in self._entries]
+
+    @property
+    def times(self) -> tuple[str, str] | None:
+        """When the first and the last attempt began, ISO 8601; None: there was none."""
+        times = sorted(entry.started for entry in self._entries)
+        return (times[0], times[-1]) if times else None
+
+    @property
     def cost(self) -> Cost:
         """Cost of all attempts together."""
         sent = [entry for entry in self._entries if entry.attempt]
@@ -140,8 +151,7 @@ class Records:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """The facts of a run that a report lists: endpoint and models, times, requests, tokens used, failures by kind."""
-        cost = self.cost
-        times = sorted(entry.started for entry in self._entries)
+        cost, times = self.cost, self.times
         failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)
         open_ends = Counter[str](entry.kind for entry in self._deciding.values() if entry.kind is not None)
         values = (
@@ -149,7 +159,7 @@ class Records:
             self.model,
             _listed(model for model, _ in self._served),
             _listed(fingerprint for _, fingerprint in self._served),
-            f"{times[0]} to {times[-1]}" if times else "never",
+            f"{times[0]} to {times[1]}" if times else "never",
             REQUESTS.write(requests=cost.requests, attempts=cost.attempts),
             TOKENS.write(prompts=cost.prompt_tokens, answers=cost.completion_tokens)
             + (UNCOUNTED.write(answers=cost.uncounted) if cost.uncounted else ""),
@@ -240,6 +250,16 @@ class Replay:
     def replies(self) -> list[Reply]:
         """Every answer to a question for the journal's own model."""
         return self._records.replies()
+
+    @property
+    def asked(self) -> list[Ask]:
+        """The question of every entry, in order, whatever became of it."""
+        return self._records.asked
+
+    @property
+    def times(self) -> tuple[str, str] | None:
+        """When the first and the last attempt began, ISO 8601; None: there was none."""
+        return self._records.times
 
     def renamed(self, model: str) -> Replay:
         """The same journal, asked for another model."""

@@ -17,13 +17,16 @@ _TEMPLATE = 64
 IN_VAIN = 10
 """Fewest questions in a row that are asked in vain before an endpoint is given up."""
 
+FIRST = 1 / 3
+"""Share of the time for an answer within which the first one must come: 40 seconds, if nothing else is set."""
+
 
 @dataclass(frozen=True)
 class Limits:
     """Limits of a run.
 
     Attributes:
-        timeout: seconds for one attempt, from connecting to the last byte.
+        timeout: seconds for one attempt, from connecting to the last byte; `FIRST` of it for the first answer.
         attempts: for one question.
         concurrency: attempts in progress at once.
         per_second: attempts begun; None: as fast as the answers come.
@@ -113,12 +116,16 @@ class Patience:
 
     Shared by threads, and by all calls of `Endpoint.ask`. Every thread has two questions in it, so that what becomes of one
     moment is not taken for the end.
+
+    Attributes:
+        heard: whether the server has answered anything at all, be it a refusal.
     """
 
     def __init__(self, concurrency: int) -> None:
         self._most = max(IN_VAIN, 2 * concurrency)
         self._lock = threading.Lock()
         self._in_vain = 0
+        self.heard = False
 
     @property
     def lost(self) -> bool:

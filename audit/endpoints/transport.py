@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import ssl
 import threading
@@ -46,7 +47,7 @@ class Line:
 
     def __init__(self, context: ssl.SSLContext, headers: Mapping[str, str], timeout: float) -> None:
         """Open a connection; `headers` go with every request, and a whole exchange may take `timeout` seconds."""
-        self._timeout = timeout
+        self._timeout = self._seconds = timeout
         self._client = httpx2.Client(
             verify=context,
             headers={**headers, "Accept-Encoding": "gzip"},
@@ -68,15 +69,15 @@ class Line:
         self._cut = True
         self._shut()
 
-    def post(self, url: str, body: bytes) -> Answer:
-        """Send a JSON body and read the whole answer.
+    def post(self, url: str, body: bytes, seconds: float = math.inf) -> Answer:
+        """Send a JSON body and read the whole answer, within `seconds` if these are fewer than the line's own.
 
         Raises:
             Broken: there is none.
         """
-        self._late = False
+        self._late, self._seconds = False, min(seconds, self._timeout)
         # A timeout of httpx2 is one per read, which a server that drips bytes never exceeds.
-        watch = threading.Timer(self._timeout, self._expire)
+        watch = threading.Timer(self._seconds, self._expire)
         watch.daemon = True
         watch.start()
         try:
@@ -112,7 +113,7 @@ class Line:
     def _ended(self) -> Broken:
         if self._cut:
             return Broken("interrupted", "The run was ended before the answer came.")
-        return Broken("timeout", f"There was no whole answer within {self._timeout:g} seconds.")
+        return Broken("timeout", f"There was no whole answer within {self._seconds:g} seconds.")
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Keep the socket of each new connection, so that it can be shut down from outside."""

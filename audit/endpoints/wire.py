@@ -11,6 +11,7 @@ from typing import Any
 from llm_audit.endpoints.defects import judged, last_digit, placeholders, repaired
 from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, name_of, text_of, usage_of
 from llm_audit.endpoints.key import REMOVED
+from llm_audit.endpoints.pieces import of_another_text
 from llm_audit.endpoints.positions import NO_SHAPE, positions_of, prompt_length, prompt_of
 from llm_audit.endpoints.records import Ask, Reply
 
@@ -97,7 +98,9 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         split = prompt_length(choice["logprobs"], len(raw), usage[1], len(ask.prompt)) if raw else 0
         prompt, raw = raw[:split] or prompt, raw[split:]
     mended, repairs = repaired(raw)
-    positions, flaws = judged(mended, rounded := last_digit(mended), placeholders(raw))
+    # Where an echoed prompt ends is known by counts alone, which some servers get wrong by one.
+    other = not ask.echo and of_another_text([position.token for position in raw], text)
+    positions, flaws = judged(mended, rounded := last_digit(mended), placeholders(raw), other_text=other)
     if ask.top_logprobs is not None and not positions and (text or usage[1]):
         notes.append(NO_LOGPROBS)
     if ask.top_logprobs and positions and not any(position.top for position in positions):

@@ -179,6 +179,11 @@ class Membership(Model):
     unstated: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="nobody says how the held-out texts were obtained, and the verdict needs it"
     )
+    undecided: Literal[True] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="`unstated`, so that no p-value of a test decides; early reports called a large one a pass",
+    )
 
     @property
     def deciding(self) -> tuple[Result, ...]:

@@ -102,6 +102,7 @@ def _as_asked(path: str, subject: Membership, stated: Conditions, ledger: Ledger
         ledger.holds(f"{path}.conditions.copies", None, right, "name other texts than were left out")
     needed = bool(subject.separations or (isinstance(rule, MembershipTest) and (rule.held_out or rule.unstated)))
     ledger.holds(f"{path}.unstated", subject.unstated, needed or not subject.unstated, "is said of what needs no statement")
+    ledger.holds(f"{path}.undecided", subject.undecided, subject.unstated or not subject.undecided, "is said of what is stated")
 
 
 def _sides(path: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:

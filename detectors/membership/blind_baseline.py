@@ -16,7 +16,15 @@ import numpy as np
 from llm_audit.common.errors import AuditError
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
-from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, RUNNING_ON, usual_pairs, weights_of, words_of
+from llm_audit.detectors.membership.running_on import english
+from llm_audit.detectors.membership.signs import OF_ORDERS, RUNNING_ON, RUNNING_ON_LATER, STORY, WEIGHTS
+from llm_audit.detectors.membership.version_signs import (
+    OF_TEXTS,
+    neighbouring_characters,
+    neighbouring_words,
+    telling,
+    usual,
+)
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
 from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording.membership import CONTROL_ALONE, ORDER_ALONE, VERSIONS_ALONE
@@ -31,14 +39,15 @@ LEVEL = 0.05
 """Level at which the texts alone count as telling the sides apart. Larger than alpha, since the danger is to miss it."""
 
 DRAWS = 999
-"""Number of orders drawn: a twelfth of `LEVEL`, the share of most signs of an order, then corresponds to four of them."""
+"""Number of orders drawn: a sixteenth of `LEVEL`, the share of most signs of an order, then corresponds to three of them."""
 
 FEWEST = 8
 """Fewest distinct rows: with fewer, sorting would hardly ever be detected."""
 
 
 HALF = ", half of the level for the last sign"
-"""Text added to a result's method where `RUNNING_ON`, the last sign of an order, was tested."""
+WEIGHTED = ", with weight 6 for the next rows, 2 for those some places on and 1 for every other sign"
+"""Texts added to a result's method where `RUNNING_ON` was tested: alone of its kind, or beside `RUNNING_ON_LATER`."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,9 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
     """Measure the signs that rows were sorted or continue one another.
 
     Statistics of the order, each against the same shuffles. Two-sided: likeness of rows up to ten places apart, how often
-    they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank and the first
-    number. One-sided: how well the beginning of a row goes on where the one before ends (`running_on`).
+    they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank, the first
+    number and a counter. One-sided: how well the beginning of a row goes on where the one before ends, or one up to
+    six places before (`running_on`), and how alike rows are as sentences of a story or of several.
 
     Raises:
         AuditError: too few different rows.
@@ -86,8 +96,9 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
 def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
     """Measure the signs that tell public from private versions.
 
-    The same permutation of versions, on quantities that need no model: length, digits, punctuation, capitals, how usual the
-    order of words is judging by the other items and, learned on one half of the items and tested on the other, words.
+    The same permutation of versions, on quantities that need no model: length, digits, punctuation, capitals; how usual the
+    order of words is in English, and judging by the other items, as the runs of characters are; and any word, character or
+    beginning of a sentence that the public versions have in common.
     """
     rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
     outcomes = {}
@@ -95,17 +106,11 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
         table = np.array([[of_text(text) for text in (pair.public, *pair.private)] for pair in pairs])
         for side, label in zip((1.0, -1.0), _both(name), strict=True):
             outcomes[label] = permutation.versions(side * table, rng, groups=groups)
-    outcomes[_USUAL] = permutation.versions(usual_pairs(pairs), rng, groups=groups)
-    order = rng.permutation(list(dict.fromkeys(groups)))
-    half = set(order[: len(order) // 2].tolist())
-    learned = [pair for pair in pairs if pair.document in half]
-    tested = [pair for pair in pairs if pair.document not in half]
-    if learned and tested:
-        weights = weights_of(learned)
-        table = np.array(
-            [[sum(weights.get(word, 0.0) for word in words_of(text)) for text in (p.public, *p.private)] for p in tested]
-        )
-        outcomes[_WORDS] = permutation.versions(table, rng, groups=[pair.document for pair in tested])
+    for label, parts in _USUAL.items():
+        outcomes[label] = permutation.versions(usual(pairs, parts), rng, groups=groups)
+    table = np.array([[english(text) for text in (pair.public, *pair.private)] for pair in pairs])
+    outcomes[_ENGLISH] = permutation.versions(table, rng, groups=groups)
+    outcomes[_WORDS] = telling(pairs, rng)
     return _measured(outcomes, VERSIONS, len(set(groups)), seed)
 
 
@@ -132,8 +137,7 @@ def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, s
 def derive(measured: Measurement[Signs], terms: Terms) -> Result:
     """The result: the strongest sign, by weighted Bonferroni over all signs tested, at a level of its own.
 
-    Half of the level is for the sign that rows run on: a data set of twenty rows has few joins to show it, and a model finds
-    such an order likelier whether it has read it or not. The other signs share the other half.
+    The level is divided by `signs.WEIGHTS`, among the signs that were tested: those of early reports are fewer.
 
     Raises:
         ValueError: counts that no draws give.
@@ -174,23 +178,25 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         ),
         name=kind.title,
         null=kind.null,
-        method=f"{kind.method}; signs: {', '.join(names)}; Bonferroni" + HALF * (RUNNING_ON in names),
+        method=f"{kind.method}; signs: {', '.join(names)}; Bonferroni"
+        + (WEIGHTED if RUNNING_ON_LATER in names else HALF * (RUNNING_ON in names)),
     )
 
 
-def _shares(names: Sequence[str]) -> list[int]:
+def _shares(names: Sequence[str]) -> list[float]:
     """Factor for the p-value of each sign: 1 over its share of the level; the shares add up to 1."""
-    others = len(names) - names.count(RUNNING_ON)
-    halves = 2 if 0 < others < len(names) else 1  # reports written before `RUNNING_ON` was looked for do without it
-    return [halves * (1 if name == RUNNING_ON else others) for name in names]
+    total = sum(WEIGHTS.get(name, 1) for name in names)
+    return [total / WEIGHTS.get(name, 1) for name in names]
 
 
-def _strongest(p_values: Sequence[float], shares: Sequence[int]) -> int:
+def _strongest(p_values: Sequence[float], shares: Sequence[float]) -> int:
     """Index of the sign with the smallest corrected p-value; where none is below 1, with the smallest uncorrected one."""
     return min(range(len(shares)), key=lambda place: (min(1.0, p_values[place] * shares[place]), p_values[place]))
 
 
 def _unit(sign: str, kind: Kind) -> str:
+    if sign in (RUNNING_ON_LATER, STORY):
+        return "standard deviations"
     return "nats per join" if sign == RUNNING_ON else kind.unit
 
 
@@ -198,8 +204,12 @@ def _effect(name: str, outcome: permutation.Outcome) -> Effect:
     return Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations")
 
 
-_WORDS = "words of public versions"
-_USUAL = "more usual order of words in public versions"
+_WORDS, _ENGLISH = "words of public versions", "more usual English in public versions"
+_USUAL = {
+    "more usual order of words in public versions": neighbouring_words,
+    "more usual characters in public versions": neighbouring_characters,
+}
+"""Sign -> the parts of a text that are more usual in public versions, judging by the other items."""
 
 
 def _both(name: str) -> tuple[str, str]:
@@ -219,7 +229,7 @@ VERSIONS = Kind(
     title=VERSIONS_ALONE,
     null="Public and private versions do not differ in what can be seen without a model.",
     unit="mean difference",
-    signs=frozenset([_WORDS, _USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
+    signs=frozenset([_WORDS, _ENGLISH, *_USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
     sentence="{name} is the strongest difference",
     method="Permutation of versions",
 )

@@ -112,6 +112,8 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
         return Verdict.NOT_ASSESSABLE, wording.given_away(telling[0], decided)
     if decided.verdict is Verdict.FINDING and (_unstated(subject) if rule.held_out else subject.unstated):
         return Verdict.INCONCLUSIVE, wording.untestified(decided, rule.unstated)
+    if decided.verdict is Verdict.PASS and subject.undecided:  # an order may as well be unlikelier than its shuffles
+        return Verdict.INCONCLUSIVE, wording.untestified(decided, rule.unstated)
     return decided.verdict, wording.tested(decided, rule.condition, rule.data)
 
 

@@ -6,6 +6,7 @@ Nothing here knows which side a text is on, so that learners can exclude their t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from llm_audit.common.errors import local_packages
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.overlap import words
+from llm_audit.detectors.membership.running_on import english
 
 Floats = NDArray[np.float64]
 Indexes = NDArray[np.intp]
@@ -43,6 +45,12 @@ SURFACE = (
     "latest year mentioned",
     "earliest year mentioned",
     "date given with the text",
+    "texts that begin with white space",
+    "texts that end in white space",
+    "share of other white space than spaces and line breaks",
+    "texts that begin with a small letter",
+    "usual order of words in English",
+    "share of words that no other text has",
 )
 """Names of the columns of `Features.surface`."""
 
@@ -75,11 +83,19 @@ def count(items: Sequence[Item]) -> Features:
     tokens = CountVectorizer(token_pattern=_TOKEN, ngram_range=(1, 2), dtype=np.float32)
     counted = tokens.fit_transform(texts)
     characters = CountVectorizer(analyzer="char", ngram_range=(1, 3), lowercase=False, dtype=np.float32).fit_transform(texts)
-    return Features(counted, tokens.get_feature_names_out(), characters, np.array([surface(item) for item in items]))
+    columns = np.column_stack([np.array([surface(item) for item in items]), _unshared(items)])
+    return Features(counted, tokens.get_feature_names_out(), characters, columns)
+
+
+def _unshared(items: Sequence[Item]) -> Floats:
+    """(n,) share of the distinct words of each text that no other text has; which side a text is on does not matter."""
+    sets = [set(words(item.text)) for item in items]
+    frequency = Counter(word for distinct in sets for word in distinct)
+    return np.array([sum(frequency[word] == 1 for word in distinct) / max(1, len(distinct)) for distinct in sets])
 
 
 def surface(item: Item) -> list[float]:
-    """(len(SURFACE),) surface features of one text."""
+    """(len(SURFACE) - 1,) surface features of one text; the last one depends on the others."""
     text, text_words = item.text, words(item.text)
     years = [int(year) for year in _YEAR.findall(text)]
     n, n_words = max(1, len(text)), max(1, len(text_words))
@@ -100,6 +116,11 @@ def surface(item: Item) -> list[float]:
         max(years, default=np.nan),
         min(years, default=np.nan),
         _as_years(item.date),
+        float(text[:1].isspace()),
+        float(text[-1:].isspace()),
+        len(re.findall(r"[^\S \n]", text)) / n,
+        float(text.lstrip()[:1].islower()),
+        english(text[:MOST_CHARACTERS]),
     ]
 
 

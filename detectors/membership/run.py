@@ -89,6 +89,11 @@ def concluded(
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
 
 
+def unstated(stated: bool) -> dict[str, bool]:
+    """The fields of a collection on whose assumption nothing is stated: then no p-value decides, large or small."""
+    return {} if stated else {"unstated": True, "undecided": True}
+
+
 def conditions_of(target: Target, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
     """The conditions of a measurement; `others`: further fields of them."""
     session = target.session

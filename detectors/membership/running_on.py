@@ -23,6 +23,9 @@ SHIPPED = Path(__file__).with_name("running_on.safetensors")
 SCALE = 16
 """Steps of the table per nat."""
 
+TEXTS = 6
+"""Most texts that take turns, a row each, for which `runs_on_later` looks."""
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?…]['\"”’)\]]*$")
 _SUFFIXES = ("ing", "ed", "ly", "s")
@@ -70,16 +73,16 @@ class Following:
     beginnings: dict[str, int]
     common: frozenset[str]
 
-    def runs_on(self, rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(orders,) mean log-ratio over the n - 1 joins of n >= 2 rows in each order, nats."""
+    def runs_on(self, rows: Sequence[str], orders: NDArray[np.int64], lag: int = 1) -> NDArray[np.float64]:
+        """(orders,) mean log-ratio in each order of n > `lag` rows, over the n - lag rows and those so many places on, nats."""
         pieces = [row.split() or [""] for row in rows]
         ends = np.array([self.ends.get(kind_of_end(words[-1], self.common), -1) for words in pieces])
         beginnings = np.array([self.beginnings.get(kind_of_beginning(words[0], self.common), -1) for words in pieces])
         # Unknown kinds have log-ratio 0: index -1 selects a row and a column of zeros.
         table = np.pad(self.table.astype(np.int64), ((0, 1), (0, 1)))
         # Integers, so that two orders with the same joins are exactly tied.
-        total = table[ends[orders[:, :-1]], beginnings[orders[:, 1:]]].sum(axis=1)
-        return np.asarray(total / (SCALE * (orders.shape[1] - 1)), dtype=np.float64)
+        total = table[ends[orders[:, :-lag]], beginnings[orders[:, lag:]]].sum(axis=1)
+        return np.asarray(total / (SCALE * (orders.shape[1] - lag)), dtype=np.float64)
 
 
 @cache
@@ -94,3 +97,23 @@ def shipped() -> Following:
 def runs_on(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
     """(orders,) how well successive rows continue one another in each order, by the shipped table."""
     return shipped().runs_on(rows, orders)
+
+
+def runs_on_later(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) how well rows go on in those 2 to `TEXTS` places on, as where so many texts take turns.
+
+    The largest over these distances, in standard deviations over the orders: one permutation test of the maximum.
+    """
+    lags = range(2, min(TEXTS, orders.shape[1] - 2) + 1)
+    return np.asarray(np.max([standardised(shipped().runs_on(rows, orders, lag)) for lag in lags], axis=0), dtype=np.float64)
+
+
+def standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values less their mean, in standard deviations of them; 0 where all are alike."""
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-12), dtype=np.float64)
+
+
+def english(text: str) -> float:
+    """How usual the order of a text's words is in English: mean log-ratio over neighbouring words, nats."""
+    words = text.split()
+    return float(runs_on(words, np.arange(len(words))[None])[0]) if len(words) > 1 else 0.0

@@ -8,13 +8,15 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, border_tracking
 from llm_audit.detectors.substitution.baseline import Baseline
 from llm_audit.detectors.substitution.watch import compared
+from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
 from llm_audit.reports.wording.substitution import answers as stated_answers
 from llm_audit.results import Fact, Result, Substitution
@@ -42,23 +44,31 @@ INPUTS, KEPT, DRAWS = 8, 100, 50
 FEWEST = 5
 """Border inputs without which nothing is kept."""
 
-_FINDING, _KEEPING, _COMPARING = 3 * 10**7, 4 * 10**7, 5 * 10**7
-"""First seeds of the three rounds of questions."""
+_ROUND = 10**7
+_FINDING, _KEEPING, _COMPARING = 3 * _ROUND, 4 * _ROUND, 5 * _ROUND
+"""First seeds of the three rounds of questions, each of which has `_ROUND` seeds."""
+
+LONGEST_PAUSE = timedelta(days=1)
+"""Longest time since its first question after which an interrupted comparison goes on: it is about one occasion."""
 
 Answers = Mapping[str, Sequence[str]]
 """Prompt -> its answers in the order in which they were asked for, white space at their ends aside."""
 
 
-def ask(source: Source, prompts: Sequence[str], surface: Surface, draws: int, first_seed: int) -> tuple[Answers, list[Failure]]:
-    """`draws` answers of one token to each prompt at temperature 1, prompts in turn; and what got none."""
-    asks = [
+def questions(prompts: Sequence[str], surface: Surface, draws: int, first_seed: int) -> list[Ask]:
+    """`draws` requests of one token for each prompt at temperature 1, prompts in turn."""
+    return [
         Ask(f"border input {at}, draw {draw}", prompt, surface, 1, 1.0, seed=first_seed + at * 1000 + draw)
         for draw in range(1, draws + 1)
         for at, prompt in enumerate(prompts, start=1)
     ]
+
+
+def ask(source: Source, prompts: Sequence[str], surface: Surface, draws: int, first_seed: int) -> tuple[Answers, list[Failure]]:
+    """The answers to `questions` by prompt, white space at their ends aside; and what got none."""
     answers: dict[str, list[str]] = {prompt: [] for prompt in prompts}
     failures = []
-    for outcome in source.ask(asks):
+    for outcome in source.ask(questions(prompts, surface, draws, first_seed)):
         if isinstance(outcome, Reply):
             answers[outcome.ask.prompt].append(outcome.text.strip())
         else:
@@ -91,6 +101,39 @@ def find(source: Source, surface: Surface) -> list[str]:
             f"requests each; {FEWEST} are needed. {why}"
         )
     return borders[:INPUTS]
+
+
+def check_goes_on(journal: Replay, stored: Baseline | None, surface: Surface, today: datetime) -> None:
+    """Refuse a journal from which this run cannot go on: its answers would be taken for this run's.
+
+    A baseline goes on from whatever was asked for one. A comparison goes on within `LONGEST_PAUSE`, and if anything is left to
+    ask: a complete one is an earlier run.
+
+    Args:
+        journal: of an earlier run.
+        stored: the baseline to compare with; None: one is being taken.
+        surface: of the questions.
+        today: the time, with its zone.
+
+    Raises:
+        InvalidConfiguration: why it cannot.
+    """
+    rounds = (_FINDING, _KEEPING) if stored is None else (_COMPARING,)
+    if any(asked.seed is None or asked.seed // _ROUND * _ROUND not in rounds for asked in journal.asked):
+        raise InvalidConfiguration("This journal is of another kind of run, and cannot be gone on with; name a new file.")
+    if stored is None:
+        return
+    wanted = questions(list(answers_in(stored)), surface, DRAWS, _COMPARING)
+    if not set(journal.asked) <= set(wanted):
+        raise InvalidConfiguration("This journal is of a comparison with another baseline; name a new file.")
+    if all(isinstance(outcome, Reply) for outcome in journal.ask(wanted)):
+        raise InvalidConfiguration(
+            "This journal holds all answers of an earlier comparison, which would be taken for today's; name a new file."
+        )
+    if journal.times and today - datetime.fromisoformat(journal.times[0]) > LONGEST_PAUSE:
+        raise InvalidConfiguration(
+            "This journal is of a comparison that began more than a day ago, on another occasion; name a new file."
+        )
 
 
 def take(source: Source, surface: Surface) -> Answers:

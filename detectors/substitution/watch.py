@@ -15,6 +15,7 @@ from llm_audit.detectors.substitution import baseline, tracking
 from llm_audit.detectors.substitution.baseline import Baseline
 from llm_audit.detectors.substitution.conclude import MOST_MISSING, conclude
 from llm_audit.detectors.substitution.subject import endpoint_of, spent, unanswered
+from llm_audit.endpoints.pieces import as_written
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.reports.wording.substitution import rows as stated_rows
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
@@ -61,32 +62,9 @@ def names_of(token: Token) -> list[int | str | None]:
     Text that is a raw entry of a vocabulary ("Ġhello") is decoded. A token without bytes gets those of its text; an incomplete
     piece of UTF-8 or an empty text identifies no token.
     """
-    text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
+    text = as_written(token.text) if token.text and "\ufffd" not in token.text else None
     encoded = token.bytes if token.bytes is not None else None if text is None else text.encode()
     return [token.id, None if encoded is None else encoded.hex(), text]
-
-
-def _as_written(text: str) -> str:
-    """The decoded text of a raw entry of a byte-level or SentencePiece vocabulary; other text unchanged."""
-    if text.startswith("\u2581"):
-        return text.replace("\u2581", " ")
-    if not {"\u0120", "\u010a"} & set(text) or not set(text) <= _BYTES.keys():
-        return text
-    raw = bytes(_BYTES[character] for character in text)
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return text
-
-
-def _byte_characters() -> dict[str, int]:
-    """The characters by which byte-level vocabularies write bytes (GPT-2): those that are printable, and 256 on for others."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
-
-
-_BYTES = _byte_characters()
 
 
 def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row], list[Row]] | None:

@@ -33,7 +33,7 @@ def given_away(by: Result | Gate, test: Result) -> str:
 
 
 def untestified(test: Result, missing: str) -> str:
-    """Sentence that an exact test would be a finding if its assumption had been stated."""
+    """Sentence that an exact test decides nothing, since its assumption was not stated."""
     return f"Undecided: {missing or UNSTATED} {test.reason}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from fixtures.servers.gateways import counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, altered, mixing, proxy
+from llm_audit.detectors.substitution import border_watch
 from llm_audit.endpoints import defects, probe
 from llm_audit.reports.wording import notes as wording
 from llm_audit.results.canonical import content_digest
@@ -253,6 +255,7 @@ def test_placeholders_are_missing_numbers_counted_and_said(
         "evidence-shifted",
         "evidence-zero",
         "evidence-100",
+        "evidence-other-text",
         *(
             pytest.param(f"evidence-{kind}", marks=pytest.mark.slow)
             for kind in ("nan", "minus-infinity", "9999", "1e9", "mass", "duplicated", "contradicting")
@@ -269,8 +272,9 @@ def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, 
     assert evidence["evidence"]["defective"] >= 14  # one answer may have one token only, which nothing can be shifted in
 
 
-def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path) -> None:
-    with chaos(honest, "evidence-contradicting", range(20, 21)) as proxy:
+@pytest.mark.parametrize("behaviour", ["evidence-contradicting", "evidence-other-text"])
+def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path, behaviour: str) -> None:
+    with chaos(honest, behaviour, range(22, 23)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=3)
     assert "1 of 15 answers hold log-probabilities that contradict themselves" in found["summary"]
 
@@ -380,6 +384,83 @@ def test_watching_border_inputs_where_log_probabilities_are_hidden(
     schema().validate(report)
     (test,) = report["subjects"][0]["tests"]
     assert test["rule"] == "AUD409" and test["p_value"] <= 0.01 and refused(report) == set()
+
+
+def test_watching_border_inputs_goes_on_where_it_was_interrupted(tool: Tool, honest: str, tmp_path: Path) -> None:
+    journal, up = tmp_path / "j.jsonl", 10**6
+    seen: list[int] = []
+
+    def answer(exchange: Exchange) -> None:
+        seen.append(exchange.number)
+        BEHAVIOURS["closed" if len(seen) > up else "logprobs-dropped"](exchange)
+
+    watch = ("substitution", "watch", "--model", "fixture", "--surface", "completions", "--concurrency", 8, "--attempts", 1)
+    with proxy(honest, answer) as one:
+        command = (*watch, one.url, "--baseline", tmp_path / "baseline.json")
+        up = 700
+        broken = tool(*command, "--border-inputs", "--journal", journal)
+        assert broken.code == 2 and not (tmp_path / "baseline.json").exists()
+        answered, up = _answered(journal), 10**6
+        assert 600 < answered <= 700
+        seen.clear()
+        whole = tool(*command, "--border-inputs", "--journal", journal)
+        assert whole.code == 0 and "800 answers are the baseline now" in whole.out, whole.err
+        assert len(seen) == 4 * len(border_watch.CANDIDATES) + 800 - answered
+        stored = json.loads((tmp_path / "baseline.json").read_text())
+        assert {len(texts) for texts in stored["answers"].values()} == {100}
+        assert stored["created"] == max(line["started"] for line in _lines(journal))
+        mixed = tool(*command, "--journal", journal)
+        assert mixed.code == 2 and "This journal is of another kind of run" in sentence(mixed)
+
+        journal = tmp_path / "k.jsonl"
+        seen.clear()
+        up = 100
+        assert tool(*command, "--journal", journal).code == 3
+        answered, up = _answered(journal), 10**6
+        seen.clear()
+        compared = tool(*command, "--journal", journal, "--format", "json")
+        assert json.loads(compared.out)["subjects"][0]["served"] == "consistent"
+        assert len(seen) == 400 - answered
+        again = tool(*command, "--journal", journal)
+        assert again.code == 2 and "would be taken for today's" in sentence(again) and len(seen) == 400 - answered
+
+        lines = _lines(journal)
+        for line in lines:
+            line["started"] = line["started"].replace("20", "19", 1)
+        head = journal.read_text().splitlines()[0]
+        journal.write_text("".join(f"{line}\n" for line in (head, *map(json.dumps, lines[:-9]))))
+        old = tool(*command, "--journal", journal)
+        assert old.code == 2 and "began more than a day ago" in sentence(old) and len(seen) == 400 - answered
+
+
+def _lines(journal: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.read_text().splitlines()[1:]]
+
+
+def _answered(journal: Path) -> int:
+    return sum(line["kind"] is None for line in _lines(journal))
+
+
+def test_rows_are_of_one_run(tool: Tool, honest: str, tmp_path: Path) -> None:
+    options = ("--model", "fixture", "--baseline", tmp_path / "b.json", "--surface", "completions")
+    kept = ("--journal", tmp_path / "j.jsonl")
+    assert tool("substitution", "watch", honest, *options, *kept).code == 0
+    found = tool("substitution", "watch", honest, *options, *kept)
+    assert found.code == 2 and "would be taken for today's" in sentence(found)
+
+
+def test_a_server_that_is_silent_from_the_first_question_is_given_up_at_once(
+    tool: Tool, honest: str, prompts: Path, tmp_path: Path
+) -> None:
+    with chaos(honest, "hang", range(10**6)) as proxy:
+        begun = time.monotonic()
+        found = tool("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--timeout", 3)
+        assert time.monotonic() - begun < 30  # one second, and the reading of the reference
+        assert len(proxy.seen) == 1
+    assert found.code == 3
+    said = " ".join(found.out.split())
+    assert "There was no whole answer within 1 seconds. The server has not answered anything yet" in said, found.out
+    assert "give it longer (--timeout)" in said
 
 
 def test_a_baseline_of_one_kind_is_not_taken_for_the_other(tool: Tool, honest: str, tmp_path: Path) -> None:

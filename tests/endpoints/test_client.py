@@ -222,6 +222,32 @@ def test_silence_is_not_waited_out_question_by_question() -> None:
     assert getattr(outcomes[0], "kind", "") == "timeout" and getattr(outcomes[-1], "kind", "") == "stopped"
 
 
+def test_a_server_that_never_answers_is_given_up_with_its_first_question() -> None:
+    with serving(lambda exchange: exchange.ending.wait(9) and None) as server:
+        begun = time.perf_counter()
+        outcomes = Endpoint(server.url, "m", limits=Limits(timeout=1.5, concurrency=2)).ask(asks(20))
+        assert time.perf_counter() - begun < 3  # of which half a second for the first answer, without a repeat
+        assert len(server.seen) == 2
+    kinds = Counter((outcome.kind, outcome.attempts) for outcome in outcomes if isinstance(outcome, Failure))
+    assert kinds == {("timeout", 1): 2, ("stopped", 0): 18}
+    assert isinstance(outcomes[0], Failure) and "0.5 seconds. The server has not answered anything yet" in outcomes[0].reason
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_once_it_has_said_anything_a_server_has_all_the_time_there_is(status: int) -> None:
+    def behave(exchange: Exchange) -> None:
+        if exchange.number:
+            exchange.ending.wait(0.8)
+            fine(exchange)
+        else:
+            exchange.send(status, answer("a"))
+
+    with serving(behave) as server:
+        endpoint = Endpoint(server.url, "m", limits=Limits(timeout=2, attempts=2, concurrency=1), sleep=lambda s: None)
+        first, second = endpoint.ask(asks(2))
+    assert isinstance(first, Reply) is (status != 400) and isinstance(second, Reply)
+
+
 def test_tls_to_a_server_without_it_is_a_failure() -> None:
     with serving(fine) as server:
         outcome = Endpoint(server.url.replace("http:", "https:"), "m", KEY, Limits(attempts=1)).ask(asks(1))[0]

@@ -171,6 +171,7 @@ MET: dict[str, Callable[[Client], bool]] = {
     "evidence-duplicated": lambda got: len(ids(got)) == TOP and len(set(ids(got))) == TOP - 1,
     "evidence-shifted": lambda got: got.last()["id"] != ids(got)[0],
     "evidence-contradicting": lambda got: got.last()["logprob"] < got.last()["top_logprobs"][0]["logprob"] - 0.5,
+    "evidence-other-text": lambda got: got.json()["choices"][0]["text"] == "Quite another answer?",
     "evidence-two-decimals": every_logprob(lambda logprob: logprob == round(logprob, 2)),
     "evidence-chosen-only": lambda got: got.last()["top_logprobs"] == [] and got.last()["logprob"] < 0,
 }

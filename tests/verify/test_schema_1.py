@@ -35,7 +35,8 @@ def downgraded(report: Report) -> dict[str, Any]:
     return content | {"content_digest": content_digest(content)}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "finding"])  # today's is of another command
+# Today's "finding" is of another command, "not-assessable" of a blind classifier with more features.
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("finding", "not-assessable")])
 def test_a_stored_report_becomes_the_present_one(name: str) -> None:
     old = (GOLDEN / "schema-1" / f"{name}.json").read_bytes()
     assert json.loads(old)["schema_version"] == "1"

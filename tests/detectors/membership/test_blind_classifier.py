@@ -49,6 +49,10 @@ def test_random_halves_are_seldom_shifted(runs: int, most: int) -> None:
         (lambda text: text.replace(" ", "  "), "doubled spaces"),
         (lambda text: text.replace(" w", " \u2019w"), "\u2019"),
         (lambda text: text[: len(text) // 2], "length"),
+        (lambda text: f"{text} ", "end in white space"),
+        (lambda text: f"\n{text}", "begin with white space"),
+        (lambda text: text.replace(" ", "\t", 1), "other white space"),
+        (str.capitalize, "begin with a small letter"),
     ],
 )
 def test_what_a_third_of_the_texts_has_is_found_and_named(change: Callable[[str], str], told: str) -> None:

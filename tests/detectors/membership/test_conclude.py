@@ -61,6 +61,16 @@ def of_versions(gain: float) -> Membership:
     return concluded(alone, judge(paired, reader, items_, draws=999, alpha=ALPHA, seed="x"))
 
 
+def test_where_nothing_is_stated_no_p_value_decides_and_earlier_reports_keep_their_verdict() -> None:
+    tests = of_order(1).tests
+    early = concluded(*tests, unstated=True)
+    assert early.verdict is Verdict.PASS
+    now = concluded(*tests, unstated=True, undecided=True)
+    assert now.verdict is Verdict.INCONCLUSIVE
+    assert now.summary.startswith("Undecided: Not stated: nobody says that chance decided the order (--provenance)")
+    assert concluded(*tests).verdict is Verdict.PASS
+
+
 def of_canaries(count: int, siblings: int = 99) -> Membership:
     secrets = [canary.Secret(f"{number}", siblings, 16, "", "") for number in range(count)]
     return concluded(judge(canary, Reader(), secrets, alpha=ALPHA))
@@ -170,7 +180,7 @@ def test_a_collection_is_found_again_from_what_is_stored_of_it(name: str) -> Non
     assert verified(subject, ALPHA) == subject == made(name)
 
 
-FREE = (".claim", ".provenance", ".facts", ".notes", ".unit", ".unstated")
+FREE = (".claim", ".provenance", ".facts", ".notes", ".unit", ".unstated", ".undecided")
 """What no result says: what was asked, and of which texts."""
 
 COUNTS = (".n_suspect", ".n_held_out")

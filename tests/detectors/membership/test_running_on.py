@@ -12,8 +12,16 @@ import pytest
 from benchmarks.exchangeability import shuffled, story
 from fixtures.membership import grammar
 from llm_audit.detectors.membership import blind_baseline
-from llm_audit.detectors.membership.running_on import SCALE, Following, kind_of_beginning, kind_of_end, runs_on, shipped
-from llm_audit.detectors.membership.signs import RUNNING_ON
+from llm_audit.detectors.membership.running_on import (
+    SCALE,
+    Following,
+    kind_of_beginning,
+    kind_of_end,
+    runs_on,
+    runs_on_later,
+    shipped,
+)
+from llm_audit.detectors.membership.signs import RUNNING_ON, RUNNING_ON_LATER
 from llm_audit.detectors.rule import Terms
 from llm_audit.results import Result, Verdict
 from tests.detectors.laws import again
@@ -113,16 +121,50 @@ def test_a_story_cut_into_rows_is_noticed_without_a_model() -> None:
     seen = [result for result in found if result.verdict is Verdict.FINDING]
     assert len(seen) >= 18
     assert RUNNING_ON in seen[0].reason and seen[0].statistic is not None and seen[0].statistic.unit == "nats per join"
-    assert seen[0].p_floor == 0.002
+    assert seen[0].p_floor == pytest.approx(16 / 6 / 1000)
 
 
-def test_half_of_the_level_is_for_rows_that_run_on_and_the_rest_for_all_other_signs() -> None:
+def test_the_level_is_divided_by_the_weights_of_the_signs_that_were_tested() -> None:
     result = _alone(_cut(np.random.default_rng(5)), "x")
     assert result.evidence is not None and result.evidence.kind == "signs"
-    signs = result.evidence.signs
-    corrected = [(1 + sign.exceeding) / 1000 * (2 if sign.name == RUNNING_ON else 12) for sign in signs]
+    signs, shares = result.evidence.signs, {RUNNING_ON: 6 / 16, RUNNING_ON_LATER: 2 / 16}
+    assert len(signs) == 10
+    corrected = [(1 + sign.exceeding) / 1000 / shares.get(sign.name, 1 / 16) for sign in signs]
     assert result.p_value == pytest.approx(min(1, *corrected))
-    # Reports from before it was looked for have six signs, which share the level alike.
-    fewer = result.evidence.model_copy(update={"signs": tuple(sign for sign in signs if sign.name != RUNNING_ON)})
-    early = again(result.model_copy(update={"evidence": fewer}), TERMS)
-    assert early.p_value == pytest.approx(min(1, 6 * min((1 + sign.exceeding) / 1000 for sign in fewer.signs)))
+    # Earlier reports have seven signs, of which half of the level is for the last; early ones six, which share it alike.
+    for kept, share in ((7, 1 / 12), (6, 1 / 6)):
+        fewer = result.evidence.model_copy(update={"signs": signs[:kept]})
+        early = again(result.model_copy(update={"evidence": fewer}), TERMS)
+        expected = [(1 + sign.exceeding) / 1000 / (1 / 2 if sign.name == RUNNING_ON else share) for sign in signs[:kept]]
+        assert early.p_value == pytest.approx(min(1, *expected))
+        assert early.method.endswith("Bonferroni" + blind_baseline.HALF * (kept == 7))
+
+
+def test_later_rows_are_compared_as_the_next_ones_are() -> None:
+    rows = [" ".join(words) for words in (("It", "was"), ("The", "old"), ("gone", "to"), ("town", "hall"), ("see", "him."))]
+    rng = np.random.default_rng(1)
+    orders = np.array([np.arange(5), *(rng.permutation(5) for _ in range(60))])
+    by_lag = []
+    for lag in (2, 3):  # farther apart there are fewer than two pairs
+        slow = np.array(
+            [
+                np.mean([runs_on([rows[a], rows[b]], np.array([[0, 1]]))[0] for a, b in zip(o, o[lag:], strict=False)])
+                for o in orders
+            ]
+        )
+        by_lag.append((slow - slow.mean()) / slow.std())
+    assert runs_on_later(rows, orders).tolist() == pytest.approx(np.maximum(*by_lag).tolist())
+
+
+def _in_turn(rng: np.random.Generator, texts: int) -> list[str]:
+    """Rows of five words of several stories that take turns."""
+    stories = [[row["text"] for row in story(rng)] for _ in range(texts)]
+    return list(dict.fromkeys(itertools.chain(*zip(*stories, strict=False))))
+
+
+@pytest.mark.parametrize("texts", [2, 3])
+def test_stories_that_take_turns_are_noticed_without_a_model(texts: int) -> None:
+    found = [_alone(_in_turn(np.random.default_rng([run, 6]), texts), str(run)) for run in range(10)]
+    seen = [result for result in found if result.verdict is Verdict.FINDING]
+    assert len(seen) >= 9
+    assert RUNNING_ON_LATER in seen[0].reason

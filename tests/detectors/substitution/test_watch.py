@@ -94,7 +94,7 @@ class Told:
 
 
 def answered(logprobs: object) -> Callable[[Ask], Reply | Failure]:
-    body = json.dumps({"choices": [{"message": {"content": " a"}, "logprobs": logprobs}]})
+    body = json.dumps({"choices": [{"message": {"content": WORDS[0]}, "logprobs": logprobs}]})
     return lambda ask: wire.parse(ask, body, seconds=0.1, attempts=1)
 
 

@@ -1,0 +1,117 @@
+"""What tokens stand for, whichever way a server writes them, and whether they are those of the answer's text.
+
+Knows nothing about log-probabilities.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import partial
+
+from llm_audit.endpoints.records import Token
+
+_SPACE = "\u2581"
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_CONTROL = re.compile(r"<[^<>]+>|\[[A-Z_/]+\]")
+
+
+def _byte_characters() -> dict[str, int]:
+    """The characters by which byte-level vocabularies write bytes (GPT-2): those that are printable, and 256 on for others."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
+
+
+_BYTES = _byte_characters()
+
+
+def as_written(text: str) -> str:
+    """The decoded text of a raw entry of a byte-level or SentencePiece vocabulary; other text unchanged."""
+    if text.startswith(_SPACE):
+        return text.replace(_SPACE, " ")
+    if not {"\u0120", "\u010a"} & set(text) or not set(text) <= _BYTES.keys():
+        return text
+    raw = bytes(_BYTES[character] for character in text)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return text
+
+
+def of_another_text(tokens: Sequence[Token], text: str) -> bool:
+    """Whether the tokens of an answer cannot be those of its text, however an honest server treats either.
+
+    White space is left out, which decoders add, drop and strip. Tokens may go on where the text was cut (a stop string, hidden
+    thoughts), the text where positions were left out, and control tokens need not be in it. Nothing is said where a token
+    within is told by its id alone or holds a piece of a character that the others do not complete.
+    """
+    written = _plain(text).strip("\ufffd")
+    known = [_octets(token) for token in tokens]
+    while known and known[-1] is None:
+        known.pop()
+    while known and known[0] is None:
+        del known[0]
+    pieces = [piece for piece in known if piece is not None]
+    if not written or not pieces or len(pieces) < len(known) or "\ufffd" in written:
+        return False
+    readings = [reading for read in (_as_is, _as_bytes, _as_sentence_pieces) if (reading := read(pieces)) is not None]
+    return bool(readings) and not any(_fits(reading, written) for reading in readings)
+
+
+def _octets(token: Token) -> bytes | None:
+    """What a token stands for; None: that is not told."""
+    if token.bytes is not None:
+        return token.bytes
+    return token.text.encode() if token.text and "\ufffd" not in token.text else None
+
+
+def _as_is(pieces: Sequence[bytes]) -> list[str] | None:
+    """The pieces as texts, each character with the piece in which it ends; None: they are not UTF-8, but for a cut end."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        return [decoder.decode(piece) for piece in pieces]
+    except UnicodeDecodeError:
+        return None
+
+
+def _as_bytes(pieces: Sequence[bytes]) -> list[str] | None:
+    """The pieces read as raw entries of a byte-level vocabulary; None: they are none."""
+    entries = [piece.decode(errors="replace") for piece in pieces]
+    if not all(_CONTROL.fullmatch(entry) or set(entry) <= _BYTES.keys() for entry in entries):
+        return None
+    return _as_is([bytes(_BYTES[character] for character in entry) if set(entry) <= _BYTES.keys() else entry.encode()
+                   for entry in entries])  # fmt: skip
+
+
+def _as_sentence_pieces(pieces: Sequence[bytes]) -> list[str] | None:
+    """The pieces read as raw entries of a SentencePiece vocabulary."""
+    entries = [piece.decode(errors="replace") for piece in pieces]
+    return _as_is([bytes([int(match[1], 16)]) if (match := _BYTE.fullmatch(entry)) else entry.replace(_SPACE, " ").encode()
+                   for entry in entries])  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """A text without white space, in one way of writing accents."""
+    return "".join(unicodedata.normalize("NFC", text).split())
+
+
+def _fits(pieces: Sequence[str], written: str) -> bool:
+    """Whether the text is a part of the pieces, with or without control tokens, or the pieces in their order of the text."""
+    without = [piece for piece in pieces if not _CONTROL.fullmatch(piece.strip())]
+    if any(written in _plain("".join(some)) for some in (pieces, without)):
+        return True
+    return any(map(partial(_in_order, written), (pieces, without)))
+
+
+def _in_order(written: str, pieces: Sequence[str]) -> bool:
+    """Whether the pieces occur in a text one after the other."""
+    at = 0
+    for piece in map(_plain, pieces):
+        at = written.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
