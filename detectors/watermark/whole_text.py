@@ -14,6 +14,7 @@ from llm_audit.detectors.watermark.base import (
     Numbers,
     check_laws,
     e_value,
+    keyed_fields,
     law,
     needed,
     numbers,
@@ -151,10 +152,8 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         draws = Draws(count=0, exceeding=0, seed=draws.seed)
     more = needed(best, level / len(evidence.readings)) if isinstance(best, Summed) else ""
     return Result(
-        rule=asking.code,
-        name=f"{asking.title}, key {evidence.key}",
+        **keyed_fields(asking, evidence.key),
         subject="document",
-        null=asking.null,
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; {p_statement(p, alpha=level)}{ways}; {clause}.{more}"
@@ -167,8 +166,6 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         effect=effect,
         draws=draws,
         evidence=evidence,
-        assumptions=asking.assumptions,
-        method=asking.method,
     )
 
 
