@@ -8,7 +8,7 @@ import warnings
 import click
 
 from llm_audit.cli import COMMANDS, command_of, may_be_unread
-from llm_audit.cli.options import details_option, output_options
+from llm_audit.cli.options import DETAILS, output_options
 from llm_audit.cli.publishing import Output, complain, show, write_outputs
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.terminal import one_line
@@ -44,7 +44,7 @@ def content_of(source: str) -> tuple[bytes, str]:
     help="With --compliance: what only you can state, printed as unverified: human-review=..., visible-label=...; repeatable.",
 )  # fmt: skip
 @output_options
-@details_option
+@DETAILS
 def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.api.stored import intact, read_report

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from llm_audit.common.version import __version__
-from llm_audit.reports import json_schema
 from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.formats.json import schema as json_schema
 from llm_audit.serving.settings import Service
 from llm_audit.serving.uploads import Sent
 

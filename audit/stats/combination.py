@@ -90,15 +90,12 @@ def e_to_p(log_e: float) -> float:
     return float(np.exp(-max(log_e, 0.0)))
 
 
-def average_e(log_e: ArrayLike, weights: ArrayLike | None = None) -> Floats:
-    """Logarithm of the (weighted) mean of E along the last axis: an e-value under any dependence, which a product is not.
+def average_e(log_e: ArrayLike) -> Floats:
+    """Logarithm of the mean of E along the last axis: an e-value under any dependence, which a product is not.
 
     Args:
         log_e: (..., m), -inf and +inf allowed.
-        weights: (m,) nonnegative shares, fixed beforehand; equal by default.
     """
     logs = np.asarray(log_e, dtype=np.float64)
-    shares = np.ones(logs.shape[-1]) if weights is None else np.asarray(weights, dtype=np.float64)
-    used = shares > 0
-    mean: Floats = np.logaddexp.reduce(logs[..., used] + np.log(shares[used] / shares.sum()), axis=-1)
+    mean: Floats = np.logaddexp.reduce(logs + np.log(1 / logs.shape[-1]), axis=-1)
     return mean

@@ -142,24 +142,21 @@ def anytime(observations: Observations) -> eprocess.EProcess:
     return eprocess.mixture(kept.law.increments(kept.scores))
 
 
-def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | None:
-    """The fewest distinct inputs with which p <= alpha.
+def tokens_needed(law: Law, alpha: float) -> int | None:
+    """The fewest distinct inputs with which p <= alpha is possible: with the largest scores, so that fewer never suffice.
 
     Args:
         law: of one score.
         alpha: level.
-        mean: mean score of a marked text; None: the largest possible scores, so that fewer inputs can never suffice.
 
     Returns:
-        None: not with 100,000, or never, because the mean is not above the null's.
+        None: not with 100,000.
     """
-    if mean is not None and mean <= law.mean:
-        return None
-    if mean is None and law.least(1) == -math.inf:
+    if law.least(1) == -math.inf:
         return 1
 
     def decides(n: int) -> bool:
-        return (law.least(n) if mean is None else law.log_tail(n * mean, n)) <= math.log(alpha)
+        return law.least(n) <= math.log(alpha)
 
     high = 1
     while not decides(high):
