@@ -169,8 +169,9 @@ def attribute(
         InvalidConfiguration: no candidate, or one that cannot be understood.
     """
     from llm_audit.detectors import judging
-    from llm_audit.detectors.attribution import Author, Settings, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.run import Settings, find_rules
+    from llm_audit.detectors.attribution.text import Author
     from llm_audit.detectors.populations import references
     from llm_audit.setup.manifest import collect, now
 
@@ -222,7 +223,7 @@ def attribute(
 
 
 def _prompt(prompt: str | Path | None) -> str | None:
-    from llm_audit.detectors.attribution import one_line_ending
+    from llm_audit.detectors.attribution.run import one_line_ending
 
     return None if prompt is None else one_line_ending(prompt if isinstance(prompt, str) else prompt_in(prompt))
 

@@ -6,6 +6,8 @@ passed as natural logarithms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -54,14 +56,7 @@ def holm(p_values: ArrayLike) -> Floats:
     Args:
         p_values: (m,), m >= 0.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if len(p) == 0:
-        return p
-    unit_interval(p, "p-values")
-    order = np.argsort(p)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
+    return _in_order(p_values, lambda p: np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
@@ -74,14 +69,20 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     Args:
         p_values: (m,), m >= 0.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if len(p) == 0:
-        return p
-    unit_interval(p, "p-values")
+
+    def stepped_up(p: Floats) -> Floats:
+        scaled = p * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
+        return np.minimum.accumulate(scaled[::-1])[::-1]
+
+    return _in_order(p_values, stepped_up)
+
+
+def _in_order(p_values: ArrayLike, adjust: Callable[[Floats], Floats]) -> Floats:
+    """The p-values that `adjust` makes of ascending ones, at most 1, in the order of the input; none if there are none."""
+    p = unit_interval(p_values, "p-values", fewest=0)
     order = np.argsort(p)
-    scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    adjusted[order] = np.minimum(adjust(p[order]), 1.0)
     return adjusted
 
 

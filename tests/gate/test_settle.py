@@ -7,7 +7,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_audit.gating import Terms, renewed, settle
+from llm_audit.gating.baseline import renewed
+from llm_audit.gating.settle import Terms, settle
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from tests.reports import factory
 
