@@ -323,7 +323,8 @@ def test_the_examples_of_the_setup_run() -> None:
 
 @pytest.mark.usefixtures("embedded")
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    (_, (language, code), *_) = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert language == "python"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "essay.txt").write_text(Path(MACHINE).read_text())
     names: dict[str, object] = {}
