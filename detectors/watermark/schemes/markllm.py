@@ -107,6 +107,10 @@ class _Prefixed(KeyedScheme):
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """The score of each token behind its context."""
 
+    @abstractmethod
+    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
+        """The logits from which the marked generator draws."""
+
 
 class _Gumbel(_Prefixed):
     """Base of the Gumbel dialects: x = argmax log(u_v) / p_v; a token scores -log(1 - u), an exponential under the null."""
