@@ -88,7 +88,7 @@ def among_people(
             n=best.n,
             length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
             digest=population.digest,
-            nearest_kind=Kind(**best.nearest_kind._asdict()) if unit is None and best.nearest_kind else None,
+            nearest_kind=_nearest_kind(comparisons, place) if unit is None else None,
         ),
         evidence=evidence,
         false_positive_rate=FalsePositiveRate(alpha=terms.alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,
@@ -108,6 +108,33 @@ def among_people(
 def strongest(comparisons: Sequence[Comparison]) -> int:
     """The place of the comparison with the smallest p-value, of equal ones the first."""
     return min(range(len(comparisons)), key=lambda place: comparisons[place].p_value)
+
+
+def _nearest_kind(comparisons: Sequence[Comparison], place: int) -> Kind | None:
+    """The kind of text with the largest p-value among its texts alone, its counts those of the comparison at `place`.
+
+    The parts are merged kind by kind. As the largest over all kinds with enough texts, the p-value is valid for a text
+    exchangeable with those of any one of them.
+    """
+    by_kind: dict[str, list[float]] = {}
+    for comparison in comparisons:
+        for kind in comparison.kinds:
+            by_kind.setdefault(kind.name, []).append((1 + kind.exceeding) / (1 + kind.n))
+    merged = {name: simes(p_values) for name, p_values in by_kind.items() if len(p_values) == len(comparisons)}
+    known = [kind for kind in comparisons[place].kinds if kind.name in merged]
+    if not known:
+        return None
+    nearest = max(known, key=lambda kind: (merged[kind.name], kind.n))
+    return Kind(name=nearest.name, n=nearest.n, exceeding=nearest.exceeding, p_value=merged[nearest.name])
+
+
+def kind_of_largest_share(evidence: Conformal, population: Population) -> Kind | None:
+    """The kind that reports of 0.2.0 name as the nearest: of the largest share of texts as extreme as the strongest part."""
+    comparisons = [population.judge(evidence, part) for part in evidence.parts]
+    kinds = comparisons[strongest(comparisons)].kinds
+    if not kinds:
+        return None
+    return Kind(**max(kinds, key=lambda kind: (kind.exceeding / kind.n, kind.n))._asdict())
 
 
 def statistic(rule: Rule[Any, Any], measured: Measurement[Any], in_evidence: float, unit: str) -> Statistic:

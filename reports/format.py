@@ -217,8 +217,11 @@ def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
 
 
 def at_floor(p: float, floor: float | None) -> bool:
-    """Whether p is the smallest value that could have come out, up to rounding in its computation."""
-    return floor is not None and p <= floor * (1 + 1e-9)
+    """Whether p is the smallest value that could have come out, up to rounding in its computation.
+
+    A p-value below its floor is not: what a few bets on drawn ranks can usually give at least is no limit to them.
+    """
+    return floor is not None and abs(p - floor) <= 1e-9 * floor
 
 
 def e_value(e: float, power: str = "10^{}") -> str:

@@ -49,6 +49,7 @@ class Kind(Model):
     name: str
     n: int = Field(ge=1, description="documents of this kind in the length bin")
     exceeding: int = Field(ge=0, description="of these, documents that look at least as machine-like as the subject")
+    p_value: Probability | None = Field(default=None, exclude_if=unset, description="among these alone, merged over parts")
 
 
 class Population(Model):
@@ -60,7 +61,7 @@ class Population(Model):
     length_bin: str = Field(description="tokens of the subject and of every reference document, e.g. '192 tokens'")
     digest: str = Field(description="SHA-256 of the population file")
     nearest_kind: Kind | None = Field(
-        default=None, exclude_if=unset, description="the kind of text with the largest share of documents as machine-like"
+        default=None, exclude_if=unset, description="the kind of text with the largest p-value among its documents alone"
     )
 
 

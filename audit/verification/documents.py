@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llm_audit.detectors import judging, registry
+from llm_audit.detectors import judging, rank, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Document, Manifest, Result
@@ -67,7 +67,7 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
     try:
         if rule is None:
             raise NotDerivable(f"no rule here has the code {stored.rule}")
-        ledger.fields(path, stored, rule.derive(Measurement.of(stored), terms))
+        ledger.fields(path, stored, _as_then(stored, rule.derive(Measurement.of(stored), terms), terms))
     except NotDerivable as error:
         ledger.cannot(path, str(error))
         return False
@@ -75,6 +75,16 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
         ledger.holds(f"{path}.evidence", None, False, f"cannot be what was measured ({error})")
         return False
     return True
+
+
+def _as_then(stored: Result, again: Result, terms: Terms) -> Result:
+    """The result derived again, with the nearest kind of text by the rule of 0.2.0 where that version named it, without p."""
+    kind = stored.population.nearest_kind if stored.population else None
+    if kind is None or kind.p_value is not None or again.population is None or not isinstance(stored.evidence, Conformal):
+        return again
+    assert terms.population is not None
+    named = rank.kind_of_largest_share(stored.evidence, terms.population(stored.evidence))
+    return again.model_copy(update={"population": again.population.model_copy(update={"nearest_kind": named})})
 
 
 def _results(path: str, subject: Document) -> Iterator[tuple[str, Result]]:

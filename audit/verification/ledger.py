@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from llm_audit.reports.format import equation, p_value
+from llm_audit.reports.wording.corpus import EARLIER
 
 TOLERANCE = 1e-12
 """Relative tolerance: processors differ in the last bits of sums and special functions. The content digest covers the rest."""
@@ -24,6 +25,9 @@ _EARLIER = re.compile(
     r"(?P<number>10\^-\d+(?:\.\d+)?|0\.\d+|\d(?:\.\d+)?e-\d+)(?: at most\b|(?!\d))"
 )
 """A p-value or a q-value in a sentence of 0.2.0 or before: with three digits, with an exponent, or as a power of ten."""
+
+_CONFIDENCE = re.compile(r", with [\d.]+% confidence(?=; what stays in it is not counted\.)")
+"""What the sentence on the share of moved requests did not say in 0.2.0."""
 
 KINDS = {
     "p_value": "p-values",
@@ -91,9 +95,7 @@ class Ledger:
         elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
             for number, (first, second) in enumerate(zip(stored, again, strict=True)):
                 self.same(f"{path}[{number}]", first, second, tolerance)
-        elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0) or (
-            isinstance(stored, str) and _EARLIER.sub(_as_now, stored) == again
-        ):
+        elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0) or _earlier(stored, again):
             if stored is not None:
                 name = path.rsplit(".", 1)[-1].split("[")[0]
                 self.recomputed[KINDS.get(name, "other values")] += 1
@@ -129,6 +131,13 @@ def _equal(stored: Any, again: Any, tolerance: float, nothing: float) -> bool:
     if numbers and (isinstance(stored, float) or isinstance(again, float)):
         return math.isclose(stored, again, rel_tol=tolerance, abs_tol=nothing)
     return bool(stored == again)
+
+
+def _earlier(stored: Any, again: Any) -> bool:
+    """Whether a sentence is that of an earlier version for what is said now."""
+    if not isinstance(stored, str) or not isinstance(again, str):
+        return False
+    return _EARLIER.sub(_as_now, EARLIER.get(stored, stored)) in (again, _CONFIDENCE.sub("", again))
 
 
 def _as_now(earlier: re.Match[str]) -> str:

@@ -105,7 +105,7 @@ class Comparison(NamedTuple):
     p_value: float
     n: int  # documents of the population that are long enough
     stretch: Stretch
-    nearest_kind: Kind | None = None  # with the largest share as machine-like; None: no kind is known, or large enough
+    kinds: tuple[Kind, ...] = ()  # that are known, and of `LEAST_OF_A_KIND` documents or more
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,18 +186,13 @@ class Population:
         else:
             extreme = conformal.at_least_as_large(reference.calibration[:, 0], float(tested[0]))
         p = float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
-        nearest = self._nearest_kind(groups, extreme) if len(groups) else None
-        return Comparison(p, len(extreme), stretch, nearest)
+        return Comparison(p, len(extreme), stretch, self._large_kinds(groups, extreme) if len(groups) else ())
 
-    def _nearest_kind(self, groups: NDArray[np.int16], extreme: NDArray[np.bool_]) -> Kind | None:
-        """The kind of text of which the largest share is at least as extreme; of equal shares the larger kind."""
-        kinds = len(self.datasheet.groups)
-        n, exceeding = np.bincount(groups, minlength=kinds), np.bincount(groups[extreme], minlength=kinds)
-        large = [k for k in range(kinds) if n[k] >= LEAST_OF_A_KIND]
-        if not large:
-            return None
-        best = max(large, key=lambda k: (exceeding[k] / n[k], n[k]))
-        return Kind(self.datasheet.groups[best], int(n[best]), int(exceeding[best]))
+    def _large_kinds(self, groups: NDArray[np.int16], extreme: NDArray[np.bool_]) -> tuple[Kind, ...]:
+        names = self.datasheet.groups
+        n, exceeding = np.bincount(groups, minlength=len(names)), np.bincount(groups[extreme], minlength=len(names))
+        counts = zip(names, n.tolist(), exceeding.tolist(), strict=True)
+        return tuple(Kind(name, size, above) for name, size, above in counts if size >= LEAST_OF_A_KIND)
 
     def compare(self, window: TokenScores, detector: Detector) -> Comparison:
         """The comparison, by one detector, of a window of at least `MINIMUM_TOKENS` tokens: its conformal p-value."""

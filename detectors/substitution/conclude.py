@@ -42,7 +42,7 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
         missing = 0.0
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
-        summary += f" {wording.moved(subject.mixture, served)}"
+        summary += f" {wording.moved(subject.mixture, served, exceedance.confidence(terms.alpha))}"
     if served is Served.CONSISTENT and (sentence := _placeholders(tests)):
         summary += f" {sentence}"
     if any(isinstance(test.evidence, PromptCounts) and test.verdict is Verdict.INCONCLUSIVE for test in tests):

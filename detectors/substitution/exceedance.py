@@ -34,17 +34,22 @@ class Moved(NamedTuple):
     points: tuple[Point, ...]
 
 
+def confidence(alpha: float) -> float:
+    """Of the interval: at least .95, and so that its lower end agrees with the test at alpha."""
+    return max(0.95, 1 - 2 * alpha)
+
+
 def moved(distances: Distances, alpha: float) -> Moved:
     """Count the endpoint's answers beyond every null distance, and estimate the share of moved requests."""
     tested = {name: exceedance.exceedance(values, distances.null[name]) for name, values in distances.endpoint.items()}
     worst = max(tested, key=lambda name: tested[name].p_value)
     test, n, size = tested[worst], len(distances.names), len(distances.null[worst])
-    confidence = max(0.95, 1 - 2 * alpha)
+    level = confidence(alpha)
     upper = max(
-        exceedance.rate_interval(outcome.above + distances.missing, n + distances.missing, size, confidence=confidence).upper
+        exceedance.rate_interval(outcome.above + distances.missing, n + distances.missing, size, confidence=level).upper
         for outcome in tested.values()
     )
-    lower = exceedance.rate_interval(test.above, n, size, confidence=confidence).lower
+    lower = exceedance.rate_interval(test.above, n, size, confidence=level).lower
     return Moved(
         worst,
         test,

@@ -7,6 +7,14 @@ from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
 
+_NO_TESTS = (
+    "Documents that could not be judged are no tests. Length, language and form decide that, not scores, but for documents "
+    "that models know by heart or that repeat themselves: they are left out only where their p-value would be small."
+)
+
+EARLIER = {"Documents that could not be judged are no tests. Which ones those are does not depend on any score.": _NO_TESTS}
+"""Assumption of an earlier version -> its replacement."""
+
 ASSUMPTIONS = (
     "Benjamini-Hochberg over all judged documents. It keeps the expected share of mistakes among the findings below alpha when "
     "documents are independent of each other and share one calibration set (Bates, Candes, Lei, Romano and Sesia 2023: such "
@@ -14,7 +22,7 @@ ASSUMPTIONS = (
     "the population to the document's length, for which it was checked by simulation, not proven.",
     "Copies, equal but for white space, are one test. Versions and excerpts of one text are not recognised: where there are "
     "many, they are found or missed together.",
-    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.",
+    _NO_TESTS,
     "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
 )
 

@@ -32,12 +32,10 @@ def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
 
 
 def nearest_kind(kind: Kind) -> str:
-    """Sentence on the kind of human text that is most often as machine-like as the judged text, with the p-value in this kind.
-
-    As the largest over all kinds with enough texts, this p-value is valid for a text of any of these kinds.
-    """
-    p = (1 + kind.exceeding) / (1 + kind.n)
+    """Sentence on the kind of human text in which the judged text has the largest p-value; without p for earlier reports."""
+    parts = kind.p_value is not None and kind.p_value != (1 + kind.exceeding) / (1 + kind.n)
+    alone = "" if kind.p_value is None else f"; {'over all parts ' * parts}{p_statement(kind.p_value)} among these alone"
     return (
         f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "
-        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like; {p_statement(p)} among these alone."
+        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like{' as its most machine-like part' * parts}{alone}."
     )

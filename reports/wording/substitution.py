@@ -100,10 +100,13 @@ def hindered(subject: Substitution) -> str:
     return f"Not measured: {subject.obstacle} {_NOTHING_SHOWN}"
 
 
-def moved(mixture: Interval, served: Served) -> str:
+def moved(mixture: Interval, served: Served, confidence: float) -> str:
     """Sentence on the share of requests that were answered differently than by an honest endpoint."""
     least = f"Between {mixture.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
-    return f"{least} {mixture.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
+    return (
+        f"{least} {mixture.upper:.1%} of requests were moved out of the honest range, with {100 * confidence:.3g}% confidence; "
+        "what stays in it is not counted."
+    )
 
 
 def by_holm(test: Result, p: float, tests: int, alpha: float, then: str) -> str:

@@ -68,7 +68,7 @@ POPULATION = Population(
     length_bin="192 tokens",
     digest="4f1c9be2a7d05e3386b1f0c2d49a7718c5e60b3fd2a94e17780c6b5a3f21de90",
 )
-NEAREST = POPULATION.model_copy(update={"nearest_kind": Kind(name="student essays", n=412, exceeding=3)})
+NEAREST = POPULATION.model_copy(update={"nearest_kind": Kind(name="student essays", n=412, exceeding=3, p_value=4 / 413)})
 """As the combined result names it; single detectors do not."""
 
 NULL = "The text was written by a person, like the 1,999 texts of the population essays-en."
