@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from llm_audit.extract.package import Package
 
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
+_ENCODING = re.compile(rb"\s*<\?xml[^>]*\bencoding=[\"']([A-Za-z0-9._-]+)[\"']")
 _READ = (".xml", ".opf", ".xhtml", ".html", ".htm", ".css")
 
 
@@ -24,9 +26,20 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
         raise Refused("is protected against copying (DRM): it cannot be read")
     draft = Draft()
     for number, part in enumerate(_chapters(package), start=1):
-        page = package.bytes_of(part).decode("utf-8-sig", "replace")
+        page = _decoded(package.bytes_of(part))
         add_page(page, draft, f"chapter {number}, ", whole=True, linked=partial(_sheet, package, part))
     yield draft.answer("holds no text")
+
+
+def _decoded(data: bytes) -> str:
+    """A page in the encoding of its byte order mark or XML declaration; in UTF-8 if it has none, or one that nobody knows."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    declared = _ENCODING.match(data)
+    try:
+        return data.decode(declared[1].decode() if declared else "utf-8-sig", "replace").removeprefix("\ufeff")
+    except LookupError:
+        return data.decode("utf-8-sig", "replace")
 
 
 def _sheet(package: Package, part: str, address: str) -> str | None:
@@ -44,9 +57,12 @@ def _chapters(package: Package) -> Iterator[str]:
         raise Refused("holds no e-book: it does not say where its chapters are")
     book = package.xml(main)
     items = {item.get("id"): item for item in book.iter(_OPF + "item")}
+    contents = {
+        (entry.get("href") or "").partition("#")[0] for entry in book.iter(_OPF + "reference") if entry.get("type") == "toc"
+    }
     for reference in book.iter(_OPF + "itemref"):
         item = items.get(reference.get("idref"))
-        if item is None or "nav" in (item.get("properties") or "").split():
+        if item is None or item.get("href") in contents or "nav" in (item.get("properties") or "").split():
             continue
         part = posixpath.normpath(posixpath.join(posixpath.dirname(main), unquote(item.get("href") or "")))
         if package.has(part):

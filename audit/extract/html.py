@@ -294,9 +294,11 @@ def _is_note(element: Any) -> bool:
 
 
 def _is_note_mark(element: Any, tag: str) -> bool:
-    """Whether an element is the superscript number of a footnote."""
+    """Whether an element is the superscript number of a footnote, or that of a page of the printed book."""
     if tag == "a":
-        return "footnote-ref" in (element.get("class") or "").split() or element.get("epub:type") == "noteref"
+        return element.get("epub:type") == "noteref" or "footnote-ref" in (element.get("class") or "").split()
+    if element.get("epub:type") == "pagebreak" or element.get("role") == "doc-pagebreak":
+        return True
     return tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext())))
 
 

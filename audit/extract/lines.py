@@ -18,8 +18,8 @@ class Markup(NamedTuple):
         dropped: matches whole lines that are no text: comments, attributes, directives.
         item: matches the mark at the beginning of an item of a list.
         table: matches a whole line of a table, or, as a group, its cells.
-        begins: of a line, the end mark of the block that it begins and what the block is: "code", "comment", "quote", "table",
-            "text"; None if it begins none.
+        begins: of a line, the end mark of the block that it begins and what the block is: "code", "comment", "formula",
+            "quote", "table", "text"; None if it begins none.
         inline: the text of a line without the marks in it.
     """
 
@@ -75,7 +75,9 @@ class Reader:
         text = "\n".join(line for _, line in lines)
         if kind == "comment":
             return
-        if kind == "code" and not looks_like_prose(text):
+        if kind == "formula":
+            self._draft.left_out["formula"] += 1
+        elif kind == "code" and not looks_like_prose(text):
             self._draft.leave_out(text, "code block")
         elif kind == "table":
             for number, line in lines:

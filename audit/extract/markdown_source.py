@@ -37,7 +37,18 @@ _TAKEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^[ \t]*:{3,}[ \t]*(?:\{?[\w-]+\}?)?(?=[ \t]|$)|^(?:!!!|\?\?\?\+?|===)[ \t]+(?=\w|\")[\w-]*", re.M), ""),
     (re.compile(r"[ \t]*\{[:#.][^{}\n]*\}[ \t]*$|^\[\^[^\]\n]+\]:[ \t]*", re.M), ""),
     (re.compile(r"\[\^[^\]\s]+\]"), ""),
+    (re.compile(r"^%%.*?%%[ \t]*$", re.S | re.M), "comment"),
+    (re.compile(r"^\*\[[^\]\n]+\]:[^\n]*$|^\[(?:TOC|\[_TOC_\])\][ \t]*$", re.M), ""),
+    (re.compile(r"\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]|(?<=[-*+] )\[[ xX]\](?= )|\[-?@[^\[\]\n]+\](?!\()"), ""),
+    (re.compile(r"(?<=\))\{[^{}\n]*[.#=][^{}\n]*\}"), ""),
 )  # fmt: skip
+_SHOWN_AS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\[\[(?:[^\[\]|\n]*\|)?([^\[\]|\n]+)\]\](?![(\[])"), r"\1"),  # a link of a wiki
+    (re.compile(r"\[([^\[\]\n]*)\]\{[^{}\n]*[.#=][^{}\n]*\}"), r"\1"),
+    (re.compile(r"\^\[([^\[\]\n]+)\]"), r" (\1)"),
+    (re.compile(r"(?<![=\w])==(?=\S)([^=\n]+)(?<=\S)==(?![=\w])"), r"\1"),
+)
+"""Marks of dialects, and what is shown in place of them."""
 
 
 _JSX_STYLE = re.compile(r"\bstyle=\{\{([^{}\n]*)\}\}")
@@ -63,6 +74,8 @@ def without_extras(source: str, draft: Draft) -> str:
 
 def _without(text: str, draft: Draft) -> str:
     text = _JSX_STYLE.sub(_style_of_page, text)
+    for pattern, shown in _SHOWN_AS:
+        text = pattern.sub(shown, text)
     for pattern, kind in _TAKEN_OUT:
         text = pattern.sub(_counted(kind, draft), text)
     return text

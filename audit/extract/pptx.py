@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from llm_audit.extract.colors import Color
 from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.package import Package
+from llm_audit.extract.pptx_look import DRAWING, MAIN, Box, Slide
 
-_MAIN = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
+_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
+_DATA = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
+_POINT = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}t"
 _TITLES = frozenset({"title", "ctrTitle", "subTitle"})
 _EDGES = frozenset({"dt", "ftr", "sldNum", "hdr"})
 
@@ -25,53 +29,100 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     targets = {relation.id: relation.target for relation in package.relations(main)}
     draft = Draft()
     number = 0
-    for slide in package.xml(main).iter(_MAIN + "sldId"):
+    root = package.xml(main)
+    size = next(
+        (Box(0, 0, int(element.get("cx", 0)), int(element.get("cy", 0))) for element in root.iter(MAIN + "sldSz")), None
+    )
+    for slide in root.iter(MAIN + "sldId"):
         part = targets.get(slide.get(_ID), "")
         if not package.has(part):
             continue
         number += 1
-        root = package.xml(part)
-        if root.get("show") in ("0", "false"):
-            draft.leave_out("", "slide that is not shown")
-            continue
-        for shape in _shapes(root):
-            _add_shape(shape, draft, f"slide {number}")
-        draft.left_out["notes for the speaker"] += sum(
-            b"<a:t>" in package.bytes_of(notes) for notes in package.related(part, "notesSlide")
-        )
+        _Walk(package, part, size, draft, f"slide {number}").run()
     pictures = draft.left_out["image"]
     yield draft.answer("holds no text, only pictures: recognise its text (OCR) first" if pictures else "holds no text")
 
 
-def _shapes(parent: Any) -> Iterator[Any]:
-    """Shapes, tables and pictures, also those in groups."""
-    for element in parent:
-        if element.tag in (_MAIN + "sp", _MAIN + "graphicFrame", _MAIN + "pic"):
-            yield element
-        elif element.tag != _FALLBACK:
-            yield from _shapes(element)
+class _Walk:
+    """One pass over a slide."""
+
+    def __init__(self, package: Package, part: str, size: Box | None, draft: Draft, place: str) -> None:
+        self._package, self._part, self._draft, self._place = package, part, draft, place
+        self._slide = Slide(package, part, size)
+
+    def run(self) -> None:
+        """Add the text of the slide: its titles first, as they stand above the rest, then its shapes in their order."""
+        if self._slide.root.get("show") in ("0", "false"):
+            self._draft.leave_out("", "slide that is not shown")
+            return
+        shapes = list(self._shapes(self._slide.root))
+        for shape in sorted(shapes, key=lambda shape: _kind_of(shape) not in _TITLES):
+            self._add_shape(shape)
+        self._draft.left_out["notes for the speaker"] += sum(
+            b"<a:t>" in self._package.bytes_of(notes) for notes in self._package.related(self._part, "notesSlide")
+        )
+
+    def _shapes(self, parent: Any) -> Iterator[Any]:
+        """Shapes, tables and pictures that are seen, also those in groups."""
+        for element in parent:
+            is_group = element.tag == MAIN + "grpSp"
+            if (is_group or element.tag == MAIN + "sp") and (way := self._slide.hidden_shape(element)):
+                self._draft.hide(" ".join(filter(None, map(_all_of, element.iter(DRAWING + "p")))), way)
+            elif element.tag in (MAIN + "sp", MAIN + "graphicFrame", MAIN + "pic"):
+                yield element
+            elif element.tag != _FALLBACK:
+                yield from self._shapes(element)
+
+    def _add_shape(self, shape: Any) -> None:
+        kind = _kind_of(shape)
+        if shape.tag == MAIN + "pic":
+            self._draft.leave_out("", "image")
+        elif kind in _EDGES:
+            return
+        elif next(shape.iter(_CHART), None) is not None:
+            self._draft.leave_out("", "chart")
+        elif (diagram := next(shape.iter(_DIAGRAM), None)) is not None:
+            self._add_diagram(diagram.get(_DATA) or "")
+        elif rows := list(shape.iter(DRAWING + "tr")):
+            for row in rows:
+                if text := "\t".join(filter(None, (self._text(paragraph, None) for paragraph in row.iter(DRAWING + "p")))):
+                    self._draft.add(text, self._place, end="\n", apart="table")
+        else:
+            back = self._slide.behind(shape)
+            for paragraph in shape.iter(DRAWING + "p"):
+                if text := self._text(paragraph, back):
+                    self._draft.add(text, self._place, apart="heading" if kind in _TITLES else "")
+
+    def _add_diagram(self, relation: str) -> None:
+        """Add the words of a diagram (SmartArt), which are in a part of their own."""
+        parts = [other.target for other in self._package.relations(self._part) if other.id == relation]
+        for part in filter(self._package.has, parts):
+            for point in self._package.xml(part).iter(_POINT):
+                for paragraph in point.iter(DRAWING + "p"):
+                    if text := self._text(paragraph, None):
+                        self._draft.add(text, self._place)
+
+    def _text(self, paragraph: Any, back: Color | None) -> str:
+        pieces: list[str] = []
+        for run in paragraph:
+            if run.tag == DRAWING + "br":
+                pieces.append("\n")
+            if run.tag not in (DRAWING + "r", DRAWING + "fld") or run.get("type") == "slidenum":
+                continue
+            text = "".join(element.text or "" for element in run.iter(DRAWING + "t"))
+            if text and (way := self._slide.hidden_run(run.find(DRAWING + "rPr"), back)):
+                self._draft.hide(text, way)
+                text = " "
+            pieces.append(text)
+        return "".join(pieces).strip()
 
 
-def _add_shape(shape: Any, draft: Draft, place: str) -> None:
-    if shape.tag == _MAIN + "pic":
-        draft.leave_out("", "image")
-        return
-    holder = next(iter(shape.iter(_MAIN + "ph")), None)
-    kind = None if holder is None else holder.get("type")
-    if kind in _EDGES:
-        return
-    rows = list(shape.iter(_DRAWING + "tr"))
-    for row in rows:
-        if text := "\t".join(filter(None, (_text(paragraph) for paragraph in row.iter(_DRAWING + "p")))):
-            draft.add(text, place, end="\n", apart="table")
-    for paragraph in () if rows else shape.iter(_DRAWING + "p"):
-        if text := _text(paragraph):
-            draft.add(text, place, apart="heading" if kind in _TITLES else "")
+def _kind_of(shape: Any) -> str | None:
+    """The kind of the placeholder that a shape fills, such as "title"; None if it fills none, or one of no kind."""
+    holder = next(iter(shape.iter(MAIN + "ph")), None)
+    kind: str | None = None if holder is None else holder.get("type")
+    return kind
 
 
-def _text(paragraph: Any) -> str:
-    pieces = [
-        "\n" if element.tag == _DRAWING + "br" else element.text or ""
-        for element in paragraph.iter(_DRAWING + "t", _DRAWING + "br")
-    ]
-    return "".join(pieces).strip()
+def _all_of(paragraph: Any) -> str:
+    return "".join(element.text or "" for element in paragraph.iter(DRAWING + "t"))

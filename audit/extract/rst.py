@@ -32,6 +32,9 @@ _NO_TEXT = re.compile(
     r"|digraph|mermaid|uml|raw|testsetup|testcode|testoutput|doctest|ipython|jupyter-execute|program|default-domain|meta"
     r"|tabularcolumns|productionlist|prompt|parsed-literal|image|click"
 )
+_CONDITIONS = frozenset({"only", "ifconfig"})  # their title is a condition
+_VERSIONS = frozenset({"versionadded", "versionchanged", "deprecated", "versionremoved"})  # their title begins with a number
+_ELSEWHERE = {"include": "included file", "raw": "raw HTML or LaTeX"}
 _TARGET = re.compile(r"\s*<[^<>]*>\s*$")
 _SKIPPED = (
     nodes.comment, nodes.system_message, nodes.substitution_definition, nodes.target, nodes.raw, nodes.pending,
@@ -58,10 +61,23 @@ class _AnyDirective(Directive):
         if _NO_TEXT.fullmatch(self.name.rpartition(":")[2]):
             return [nodes.literal_block("", "\n".join(self.content))] if self.content else []
         container = nodes.container()
-        if self.arguments and not self.name.startswith(("py:", "c:", "function", "class", "method")):
+        if self.name in _VERSIONS:
+            container += nodes.paragraph("", " ".join(" ".join(self.arguments).split()[1:]))
+        elif (
+            self.arguments
+            and self.name not in _CONDITIONS
+            and not self.name.startswith(("py:", "c:", "function", "class", "method"))
+        ):
             container += nodes.caption("", self.arguments[0])
         self.state.nested_parse(self.content, self.content_offset, container)
         return [container]
+
+
+class _Elsewhere(_AnyDirective):
+    """A directive for a file that is not read, or for text in another language: only named."""
+
+    def run(self) -> list[nodes.Node]:
+        return [nodes.raw("", "\n".join(self.content), format=_ELSEWHERE[self.name])]
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -79,6 +95,8 @@ def _teach() -> None:
     known_directive, known_role = directives.directive, roles.role
 
     def directive(name: str, language: Any, document: Any) -> tuple[Any, list[Any]]:
+        if name in _ELSEWHERE:
+            return _Elsewhere, []
         handler, _ = known_directive(name, language, document)
         return handler or _AnyDirective, []
 
@@ -119,6 +137,12 @@ def _add(parent: Any, draft: Draft, apart: str) -> None:
                 _add(node, draft, "quote")
             case nodes.citation() | nodes.footnote():
                 _add(node, draft, "reference" if isinstance(node, nodes.citation) else apart)
+            case nodes.raw() if node.get("format") in _ELSEWHERE.values():
+                draft.leave_out(node.astext(), node["format"])
+            case nodes.topic() if "contents" in node["classes"]:
+                pass  # the headings once more
+            case nodes.field_list() if node.parent.index(node) == 0 and isinstance(node.parent, nodes.document):
+                _add(node, draft, "heading")  # author, date
             case nodes.label() | nodes.field_name():
                 pass
             case _ if isinstance(node, _SKIPPED) or not hasattr(node, "children"):

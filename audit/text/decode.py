@@ -38,6 +38,7 @@ _FORMATS = (
     (b"PK\x03\x04", "a Word or OpenDocument file or another zip archive"),
     (b"\xd0\xcf\x11\xe0", "an old Word document, or one with a password"),
     (b"{\\rtf", "a rich text (RTF) document"),
+    (b"%!PS", "a PostScript file"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),

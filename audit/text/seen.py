@@ -7,18 +7,16 @@ English texts: other languages have letters and accents of their own.
 
 from __future__ import annotations
 
-import gzip
-import pkgutil
 import unicodedata
-from bisect import bisect_left, bisect_right
 from collections import deque
-from functools import cache, lru_cache
+from functools import cache
 from itertools import islice, product
 from typing import Literal, NamedTuple
 
 import regex
 
 from llm_audit.text.homoglyphs import imitated_by, is_cased, is_of_another_alphabet
+from llm_audit.text.words import COMMON, ENGLISH, FUNCTION_WORDS, LEAST_ENGLISH, VERY_COMMON, frequency, is_known
 
 Kind = Literal["letter", "accent", "ascii", "slip"]
 
@@ -70,11 +68,6 @@ _SIGN_NAME = regex.compile(
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
-_FUNCTION_WORDS = frozenset({
-    "the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "was", "with", "as", "on", "are", "this", "be", "by",
-    "have", "not", "from", "or", "an", "we", "you", "they", "his", "her", "which", "at", "but", "i",
-})  # fmt: skip
-_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # least number and share of function words in an English text
 _OTHERS = {
     "ɑ": "a",
     "ɡ": "g",
@@ -121,7 +114,7 @@ LEAST_PLAINEST, PLAINEST_SHARE = 3, 0.01
 LEAST_ASCII, ASCII_SHARE = 3, 0.005
 """Fewest words with plain look-alikes, and their least share; fewer are taken for slips and codes."""
 
-_PLAINEST = _FUNCTION_WORDS | {
+_PLAINEST = FUNCTION_WORDS | {
     "there", "would", "about", "other", "into", "than", "then", "them", "when", "what", "your", "more",
 }  # fmt: skip
 LEAST_SURE = 3
@@ -226,11 +219,11 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
     waiting = deque(sorted(odd))
     for match in _WORD.finditer(text):
         words += 1
-        function += match[0].lower() in _FUNCTION_WORDS
+        function += match[0].lower() in FUNCTION_WORDS
         while waiting and waiting[0][0].start < match.end():
             edits = [(piece.start - match.start(), piece.end - match.start(), piece.seen) for piece in waiting.popleft()]
-            function += _applied(match[0], edits).lower() in _FUNCTION_WORDS
-    return function >= max(_LEAST_ENGLISH, _ENGLISH * words)
+            function += _applied(match[0], edits).lower() in FUNCTION_WORDS
+    return function >= max(LEAST_ENGLISH, ENGLISH * words)
 
 
 def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
@@ -250,7 +243,7 @@ def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
         pieces.append(Imitation(start + position, start + position + 1, plain, kind))
         seen.append(plain)
     others = any(map(is_of_another_alphabet, word))
-    if not pieces or _is_known(word) or (others and sum(map(str.isascii, word)) < _LEAST_LATIN):
+    if not pieces or is_known(word) or (others and sum(map(str.isascii, word)) < _LEAST_LATIN):
         return False, []
     whole = "".join(seen)
     if whole and not whole.isalpha():
@@ -259,7 +252,7 @@ def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
     if not (whole.isascii() and whole.isalpha()):
         return False, []
     alone = bool(_COMPANY.search(word)) and not regex.search("[A-Za-z]", word)
-    return len(whole) > 1 and not alone and _is_known(whole), [] if alone and len(whole) < _LEAST_UNKNOWN else pieces
+    return len(whole) > 1 and not alone and is_known(whole), [] if alone and len(whole) < _LEAST_UNKNOWN else pieces
 
 
 def _with_ascii(seen: list[str], start: int) -> tuple[str, list[Imitation]]:
@@ -300,7 +293,7 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", "0" at the beginning,
     and "I" and "0" after small letters.
     """
-    if _is_known(word) and not _CAPITAL_WITHIN.search(word):
+    if is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
     single = [(i, letter) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
@@ -315,17 +308,17 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
         sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
         for letters, chosen in islice(combined, _MOST_READINGS)
     ]
-    read = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
+    read = {tuple(edits): frequency(_applied(word, edits)) for edits in readings if edits}
     often = dict(sorted(read.items(), key=lambda reading: (len(reading[0]), -reading[1])))
-    common = _COMMON if len(word) > 3 else _VERY_COMMON
+    common = COMMON if len(word) > 3 else VERY_COMMON
     if word.isupper():  # people write B12 and T0; beside "w0rds", T0 stands for To
-        return False, next((list(edits) for edits, frequency in often.items() if frequency >= _VERY_COMMON), [])
-    if sure := next((edits for edits, frequency in often.items() if frequency >= common), None):
+        return False, next((list(edits) for edits, count in often.items() if count >= VERY_COMMON), [])
+    if sure := next((edits for edits, count in often.items() if count >= common), None):
         return True, list(sure)
-    if _is_known(word):
+    if is_known(word):
         return True, []
-    least = 1 if len(word) >= _LEAST_UNKNOWN else _COMMON
-    if rare := next((edits for edits, frequency in often.items() if frequency >= least), None):
+    least = 1 if len(word) >= _LEAST_UNKNOWN else COMMON
+    if rare := next((edits for edits, count in often.items() if count >= least), None):
         return False, list(rare)
     if len(word) < _LEAST_UNKNOWN:
         return True, []
@@ -340,44 +333,3 @@ def _applied(word: str, edits: list[tuple[int, int, str]]) -> str:
         pieces += [word[done:start], new]
         done = end
     return "".join([*pieces, word[done:]])
-
-
-# Occurrences in the list, of 1.6 billion words: below are names and slips; short words are read otherwise by chance.
-_COMMON, _VERY_COMMON = 100, 1_000_000
-
-
-def _is_known(word: str) -> bool:
-    return _frequency(word) > 0
-
-
-def _frequency(word: str) -> int:
-    """Frequency of a word in the list; 0: it is not in it."""
-    word = word.lower()
-    lines = _lines(word[:_KEY])
-    start = lines.find(f'"{word}": ')
-    return int(lines[start + len(word) + 4 : lines.index(",", start)]) if start >= 0 else 0
-
-
-_KEY = 3  # letters: the words that begin alike are a few kilobytes
-
-
-@lru_cache(maxsize=1 << 13)
-def _lines(letters: str) -> str:
-    """The lines of the list whose words begin with these letters."""
-    listed = _list()
-
-    def beginning(place: int) -> str:
-        start = listed.rfind("\n", 0, place) + 2  # behind the line break and the quotation mark
-        return listed[start : start + len(letters)]
-
-    places = range(len(listed))
-    return listed[bisect_left(places, letters, key=beginning) : bisect_right(places, letters, key=beginning)]
-
-
-@cache
-def _list() -> str:
-    """The list as it lies in its package, 3 MB: sorted lines of a word and its occurrences, `"a": 48779620,`."""
-    # The file itself: the package's class makes dictionaries of 40 MB of it. Late: most texts have nothing that is asked about.
-    packed = pkgutil.get_data("spellchecker", "resources/en.json.gz")
-    assert packed is not None
-    return gzip.decompress(packed).decode().strip("{}\n") + ","

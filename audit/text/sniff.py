@@ -5,7 +5,9 @@ Opens no file, and reads only the directory of an archive.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import re
 import zipfile
 
@@ -28,10 +30,17 @@ _MAIL = re.compile(
 )
 _MAIL_NEEDS = re.compile(r"^(?:Message-ID|MIME-Version|Received|Date)[ \t]*:", re.I | re.M)
 _CUE = re.compile(r"\s*\d+\s*\n\d\d:\d\d:\d\d[,.]\d{3} --> ")
+_FLAT = re.compile(rb"<(?:\w+:)?document\b[^>]*\bapplication/vnd\.oasis\.opendocument\.text\b")
+_MAILBOX = re.compile(r"From \S+ [^\n]*\n")
+_XML = re.compile(r"\s*<\?xml\b")
 _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
 
 _IWORK = "is a Pages, Numbers or Keynote document: export it as Word (.docx) or PDF and try again"
 _TABLES = "is a spreadsheet: save the texts as CSV and try again"
+_SLIDES = "is an OpenDocument presentation: save it as .pptx or PDF and try again"
+_DRAWING = "is an OpenDocument file without text"
+_DATA = "is JSON, not a text: give its texts as JSON lines (.jsonl), one object a line, or as plain text"
+_MARKED_UP = "is XML of a kind that is not read: save it as HTML or as plain text and try again"
 
 
 def kind_of_content(name: str, data: bytes, by_name: str) -> str:
@@ -55,6 +64,8 @@ def kind_of_content(name: str, data: bytes, by_name: str) -> str:
         return "rtf"
     if by_name not in _LOOSE:
         return by_name
+    if _FLAT.search(data[:BEGINNING]):
+        return "odt"
     beginning = _as_text(data[:BEGINNING])
     if _HTML.match(beginning):
         return "html"
@@ -64,13 +75,27 @@ def kind_of_content(name: str, data: bytes, by_name: str) -> str:
         return by_name
     if beginning.lstrip("\ufeff").startswith("WEBVTT") or _CUE.match(beginning.lstrip("\ufeff")):
         return "subtitles"
-    if by_name == "mail" or ((mail := _MAIL.match(beginning)) and _MAIL_NEEDS.search(mail[0])):
+    if by_name == "mail" or ((mail := _MAIL.match(_MAILBOX.sub("", beginning, count=1))) and _MAIL_NEEDS.search(mail[0])):
         return "mail"
     if r"\documentclass" in beginning:
         return "tex"
     if by_name in ("html", "text"):
+        if by_name == "text" and (reason := _why_not_text(beginning, data)):
+            raise Unreadable(f"{name} {reason}.")
         return by_name
     return _mislabelled(name, data, by_name)
+
+
+def _why_not_text(beginning: str, data: bytes) -> str:
+    """The reason why a file is no text but data for programs, as the rest of a sentence; "" if it may be a text."""
+    if _XML.match(beginning):
+        return _MARKED_UP
+    if beginning.lstrip()[:1] in ("{", "["):
+        for part in (data, data.lstrip().split(b"\n", 1)[0]):  # of JSON lines, the first
+            with contextlib.suppress(ValueError, RecursionError):
+                if isinstance(json.loads(part), dict | list):
+                    return _DATA
+    return ""
 
 
 def kind_of_beginning(data: bytes) -> str | None:
@@ -103,7 +128,8 @@ def _kind_of_archive(name: str, data: bytes) -> str:
     if kind.startswith("application/vnd.oasis.opendocument."):
         if kind.removeprefix("application/vnd.oasis.opendocument.").startswith("text"):
             return "odt"
-        raise Unreadable(f"{name} {_TABLES}." if "spreadsheet" in kind else f"{name} is an OpenDocument file without text.")
+        reason = next((why for word, why in (("spreadsheet", _TABLES), ("presentation", _SLIDES)) if word in kind), _DRAWING)
+        raise Unreadable(f"{name} {reason}.")
     if kind.startswith("application/epub+zip") or "META-INF/container.xml" in names:
         return "epub"
     if "[Content_Types].xml" in names:

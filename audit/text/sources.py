@@ -20,7 +20,7 @@ _NAMES = {
     "docx": ".docx .docm .dotx",
     "pdf": ".pdf",
     "html": ".html .htm .xhtml",
-    "odt": ".odt .ott",
+    "odt": ".odt .ott .fodt",
     "rtf": ".rtf",
     "epub": ".epub",
     "pptx": ".pptx .ppsx",

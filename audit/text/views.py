@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from llm_audit.text.broken import plain_capitals, spaced_out, whole_words
+from llm_audit.text.escapes import backslashes, quoted_printable
 from llm_audit.text.frame import described, set_apart
 from llm_audit.text.homoglyphs import lookalikes
 from llm_audit.text.layout import Edit, layout_marks
@@ -109,6 +111,10 @@ _NOTES = {
     "reversed": "Read {n} stretch{es} from right to left, as shown.",
     "decoded": "Read {n} character{s} in the encoding that {they} had been written in.",
     "entity": "Read {n} HTML entit{ies} as the character{s} meant.",
+    "quoted": "Read {n} remain{s} of an encoding for e-mail (quoted-printable) as the characters meant.",
+    "escaped": "Read {n} character{s} behind backslashes as the character{s} meant.",
+    "whole": "Read {n} word{s} in pieces as whole (an attack on detectors, or a bad export).",
+    "odd_capitals": "Read {n} word{s} with capitals within as usually spelled (an attack on detectors, or a bad export).",
     "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
     "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
     "homoglyph": (
@@ -173,6 +179,9 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     counts: Counter[str] = Counter()
     draft.replace(_traced(draft.text, counts))
     draft.replace(_reversed(draft.text, counts))
+    draft.replace(_as_meant(quoted_printable(draft.text), counts, "quoted"))
+    draft.replace(_as_meant(backslashes(draft.text), counts, "escaped"))
+    draft.replace(_as_meant(spaced_out(draft.text), counts, "whole"))
     for _ in range(_MOST_CODED):
         draft.replace(_entities(draft.text, counts))
         draft.replace(_decoded_again(draft.text, counts))
@@ -193,6 +202,8 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         draft.replace(_stops(draft.text))
         draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))
+    draft.replace(_as_meant(whole_words(draft.text), counts, "whole"))
+    draft.replace(_as_meant(plain_capitals(draft.text), counts, "odd_capitals"))
     draft.replace(_sentence_case(draft.text, counts))
     notes = tuple(_note(note, counts[kind]) for kind, note in _NOTES.items() if counts[kind])
     return View(draft.text, draft.starts, draft.ends, notes)
@@ -352,6 +363,12 @@ def _reversed(text: str, counts: Counter[str]) -> Iterable[Edit]:
         if not _RIGHT_TO_LEFT.search(match[1]):
             counts["reversed"] += 1
             yield match.start(), match.end(), "".join(reversed(regex.findall(r"\X", match[1])))
+
+
+def _as_meant(edits: Iterable[Edit], counts: Counter[str], kind: str) -> Iterable[Edit]:
+    for edit in edits:
+        counts[kind] += 1
+        yield edit
 
 
 def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:

@@ -27,7 +27,7 @@ _EARLIER = re.compile(
 """A p-value or a q-value in a sentence of 0.2.0 or before: with three digits, with an exponent, or as a power of ten."""
 
 _CONFIDENCE = re.compile(r", with [\d.]+% confidence(?=; what stays in it is not counted\.)")
-"""What the sentence on the share of moved requests did not say in 0.2.0."""
+"""The part of the sentence on the share of moved requests that 0.2.0 did not have."""
 
 KINDS = {
     "p_value": "p-values",

@@ -6,12 +6,13 @@ import hashlib
 import io
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from llm_audit.text import PLAIN, Source, Unreadable, discover, read
-from llm_audit.text.read import MAX_BYTES
+from llm_audit.text.read import MAX_BYTES, from_bytes
 
 
 def names(*paths: object) -> list[str]:
@@ -169,3 +170,46 @@ def test_odd_names_are_readable_and_printable(tmp_path: Path) -> None:
     assert found == {r"new\nline.txt", r"\x1b[31mred.txt", r"latin-\xe9.txt", "grüße.txt"}
     assert all(read(source).text == "words" for source in sources)
     assert r"latin-\xff" in problem(tmp_path / os.fsdecode(b"latin-\xff"))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b'[{"text": "Words."}]', "is JSON, not a text"),
+        (b'{"text": "Words."}\n{"text": "More."}\n', "is JSON, not a text"),
+        (b"<?xml version='1.0'?><article><para>Words.</para></article>", "is XML of a kind that is not read"),
+        (b"%!PS-Adobe-3.0\nWords.", "is a PostScript file"),
+    ],
+)
+def test_data_for_programs_is_no_text(data: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        from_bytes("essay.txt", data, "text")
+
+
+@pytest.mark.parametrize(
+    "text", ["[Enter Hamlet.] To be, or not to be.", "{Words} in braces.", '"A quotation."', "<b>Bold</b> words."]
+)
+def test_texts_that_begin_like_data_are_texts(text: str) -> None:
+    assert from_bytes("essay.txt", text.encode(), "text").text == text
+
+
+def test_presentations_of_open_document_and_flat_texts_are_known_by_what_they_hold() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.presentation")
+    with pytest.raises(Unreadable, match=r"is an OpenDocument presentation: save it as \.pptx or PDF"):
+        from_bytes("a.odp", file.getvalue(), "text")
+    namespace = "urn:oasis:names:tc:opendocument:xmlns"
+    flat = (
+        f'<?xml version="1.0"?><office:document xmlns:office="{namespace}:office:1.0" xmlns:text="{namespace}:text:1.0" '
+        'office:mimetype="application/vnd.oasis.opendocument.text"><office:body><office:text><text:p>Flat words.</text:p>'
+        "</office:text></office:body></office:document>"
+    )
+    assert from_bytes("a.xml", flat.encode(), "text").text == "Flat words."
+
+
+def test_a_mailbox_of_several_messages_is_named_so() -> None:
+    message = "From a@x Mon Mar  3 10:00:00 2025\nFrom: a@x.org\nSubject: s\nMessage-ID: <1>\n\nWords.\n\n"
+    with pytest.raises(Unreadable, match="holds several e-mails"):
+        from_bytes("all.mbox", (message * 2).encode(), "text")
+    assert from_bytes("one.mbox", message.encode(), "text").text == "Words."

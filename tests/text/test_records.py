@@ -180,24 +180,44 @@ def test_csv_faults_cost_their_record(tmp_path: Path) -> None:
         b"8,too,many",
     ]
     found = written(tmp_path, "a.csv", b"\n".join(rows))
-    assert texts(found) == ["good", 'a "quoted" one', 'odd "quote', "too"]
+    assert texts(found) == ["good", 'a "quoted" one', 'odd "quote']
     assert faults(found) == {
         "a.csv:3": "ends before the field 'text'.",
         "a.csv:4": "is not UTF-8.",
         "a.csv:5": "holds control characters: this is binary data, not text.",
         "a.csv:8": "is empty: there is no text to judge.",
+        "a.csv:9": "has 3 cells, and its heading 2: a text with the delimiter in it must stand in quotes.",
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"sep=;\r\nid;text\r\n1;one\r\n", "one"),
+        (b"id|text\n1|one\n", "one"),
+        (b"id, text\n1, one\n", " one"),
+        (b'"id,a,b";text\n1;"one, two"\n', "one, two"),
+        (b"\xef\xbb\xbfid\ttext\n1\tone, two\n", "one, two"),
+        (b'"id","a\nb",text\n1,2,one\n', "one"),
+        (b"id,text,\n1,one,,\n", "one"),
+    ],
+)
+def test_tables_as_programs_write_them(data: bytes, text: str, tmp_path: Path) -> None:
+    assert texts(written(tmp_path, "a.csv", data)) == [text]
 
 
 def test_a_heading_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     assert faults(written(tmp_path, "a.csv", b"\x80,b\n1,2\n")) == {
-        "a.csv": "has no field 'text', only '\\udc80', 'b': choose one with --text-field."
+        "a.csv": "is not UTF-8: save it as CSV in UTF-8 and try again."
     }
+    assert "is not UTF-8" in faults(written(tmp_path, "a.csv", "id,text\n1,one\n".encode("utf-16")))["a.csv"]
     assert "is no heading of a table" in faults(written(tmp_path, "a.csv", b"text\rone\rtwo"))["a.csv:1"]
 
 
 def test_a_quote_that_is_not_closed_ends_with_the_file_or_with_the_limit(tmp_path: Path) -> None:
-    assert texts(written(tmp_path, "a.csv", b'text\n"open\nto the end\n')) == ["open\nto the end\n"]
+    found = written(tmp_path, "a.csv", b'text\ngood\n"open\nto the end\n')
+    assert (texts(found), list(faults(found))) == (["good"], ["a.csv:3"])
+    assert "a quote that is not closed; what follows is not read" in faults(found)["a.csv:3"]
     found = written(tmp_path, "b.csv", b'text\ngood\n"' + (b"open" * 1000 + b"\n") * (LONGEST_LINE // 4000))
     assert texts(found) == ["good"]
     assert "a quote that is not closed" in faults(found)["b.csv:3"]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from llm_audit.detectors.integrity.look_alikes import look
-from llm_audit.text import normalise, seen
+from llm_audit.text import normalise
 from llm_audit.text.seen import imitations
+from llm_audit.text.words import frequency
 
 ESSAY = Path("fixtures/texts/essay-machine.txt").read_text()
 SMALL_CAPITALS = dict(zip("abcdeghijklmnoprtuvwyz", "ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ", strict=True))
@@ -232,5 +233,5 @@ def test_the_list_of_words_is_the_packages_own() -> None:
 
     listed = dict(SpellChecker(language="en", distance=1).word_frequency.dictionary)
     assert len(listed) > 100_000
-    assert {word: seen._frequency(word) for word in listed} == listed
-    assert [seen._frequency(word) for word in ("", "thei", "theirsx", "zzq", "The")] == [0, 0, 0, 0, listed["the"]]
+    assert {word: frequency(word) for word in listed} == listed
+    assert [frequency(word) for word in ("", "thei", "theirsx", "zzq", "The")] == [0, 0, 0, 0, listed["the"]]

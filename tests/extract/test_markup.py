@@ -1,0 +1,122 @@
+"""Markup as its readers see it: dialects of Markdown, reStructuredText, AsciiDoc, Org; notebooks, e-books, subtitles."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from tests.extract.ask import answer
+from tests.extract.test_formats import epub
+from tests.text.prose import PARAGRAPHS
+
+
+def shown(kind: str, source: str | bytes) -> str:
+    return " ".join(str(answer(kind, source)["text"]).split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "text"),
+    [
+        # Dialects of Markdown: GitHub, Obsidian, pandoc
+        ("markdown", "- [ ] One task\n- [x] done", "One task done"),
+        ("markdown", "> [!NOTE]\n> A note.", "A note."),
+        ("markdown", "See [[A page|this page]] and [[That one]].", "See this page and That one."),
+        ("markdown", "It is so [@smith2020; @lee, p. 3], he says.", "It is so , he says."),
+        ("markdown", "Set [in small]{.smallcaps} ![x](a.png){width=50%} here.", "Set in small here."),
+        ("markdown", "One.\n\n%% a comment\nof two lines %%\n\nTwo.\n\n*[HTML]: Hyper Text\n\n[TOC]", "One. Two."),
+        ("markdown", "A ==marked== word^[A note.] where a == b.", "A marked word (A note.) where a == b."),
+        ("markdown", "A claim [[1]](https://x.org) and `[[code]]`.", "A claim [1] and [[code]]."),
+        # reStructuredText
+        ("rst", "One.\n\n.. only:: html\n\n   Two.\n\n.. versionadded:: 2.0\n   Three is new.", "One. Two. Three is new."),
+        ("rst", ".. contents:: Contents\n\nHead\n====\n\nOne.\n\nNext\n----\n\nTwo.", "Head One. Next Two."),
+        # AsciiDoc
+        ("asciidoc", "= Title\nAnn Lee <a@x.org>\nv1.0, 2024-01-01\n:company: Acme\n\nAt {company} in C++, __un__done.",
+         "Title At Acme in C++, undone."),
+        ("asciidoc", "H~2~O and x^2^, btn:[OK], pass:[a_b], \\*not bold*.", "H2O and x2, OK, a_b, *not bold*."),
+        ("asciidoc", "* [x] done\n\nterm::\n  what it means", "done what it means"),
+        # Org
+        ("org", "* Head [1/2]\n:OWN:\nShown.\n:END:\nA note[fn:: like this], {{{macro}}} src_python{1+1} end\\\\\nof it.",
+         "Head Shown. A note ( like this), end of it."),
+        ("org", "\\begin{equation}\nx = 1\n\\end{equation}\nAfter it.\n[[file:a.png]]\n%%(diary)", "After it."),
+    ],
+)  # fmt: skip
+def test_marks_are_no_text_and_what_they_mark_is(kind: str, source: str, text: str) -> None:
+    assert shown(kind, source) == text
+
+
+def test_what_stands_elsewhere_or_in_another_language_is_named() -> None:
+    assert answer("asciidoc", "Words.\n\ninclude::a.adoc[]\n")["notes"] == ["Left out: included file (1)."]
+    found = answer("rst", "Words.\n\n.. include:: a.rst\n\n.. raw:: html\n\n   <p>Some words</p>\n")
+    assert found["notes"] == ["Left out: included file (1), raw HTML or LaTeX (1)."]
+    assert (found["text"], found["omitted"]) == ("Words.", len("<p>Somewords</p>"))
+
+
+def test_sections_of_org_that_are_not_exported_are_left_out_with_those_below_them() -> None:
+    source = (
+        "* One\nSeen.\n** COMMENT Two\nUnseen.\n*** Three\nUnseen.\n** Four :noexport:\nUnseen.\n* Five :tag:\nSeen again.\n"
+    )
+    found = answer("org", source)
+    assert found["text"].split() == ["One", "Seen.", "Five", "Seen", "again."]
+    assert found["notes"] == ["Left out: section that is not exported (2)."]
+    assert found["places"][-1][1] == "line 10"
+    assert found["omitted"] > 0
+
+
+# Notebooks
+
+
+def test_notebooks_read_raw_prose_and_name_outputs() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": None},
+        {"cell_type": "raw", "source": PARAGRAPHS[0]},
+        {"cell_type": "code", "source": "f()", "outputs": [
+            {"output_type": "stream", "text": ["no prose"]},
+            {"output_type": "display_data", "data": {"text/markdown": ["Set as", " text."]}},
+        ]},
+    ]  # fmt: skip
+    found = answer("ipynb", json.dumps({"cells": cells}))
+    assert found["text"].split() == PARAGRAPHS[0].split()
+    assert found["notes"] == ["Left out: cell of code (1), output of code (2)."]
+    assert found["omitted"] == len("f()Setastext.")
+
+
+# E-books
+
+
+def book_with(chapters: list[str], change: Callable[[str, bytes], bytes]) -> bytes:
+    """An e-book of these chapters, the last first, with its files changed."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(epub(chapters))) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "utf-8"])
+def test_chapters_are_in_the_encoding_that_they_declare(encoding: str) -> None:
+    page = f'<?xml version="1.0" encoding="{encoding}"?><html><body><p>A café.</p></body></html>'
+    book = book_with(["<p>x</p>"], lambda name, data: page.encode(encoding) if name.startswith("OEBPS/text") else data)
+    assert shown("epub", book) == "A café."
+
+
+def test_numbers_of_printed_pages_and_tables_of_contents_are_no_text() -> None:
+    body = '<p>One <span epub:type="pagebreak" title="5">5</span>sentence<a epub:type="noteref" href="#n">1</a>.</p>'
+    assert shown("epub", epub([body])) == "One sentence."
+    guide = b'<guide><reference type="toc" href="text%201.xhtml"/></guide></package>'
+    pages = ["<p>One.</p>", "<p>Contents</p>"]
+    assert shown("epub", book_with(pages, lambda name, data: data.replace(b"</package>", guide))) == "One."
+
+
+# Subtitles
+
+
+def test_a_cue_goes_on_below_an_empty_line_and_sounds_are_named() -> None:
+    srt = "1\n00:00:01,000 --> 00:00:02,000\nOne\n\nand more.\n\n2\n00:00:03,000 --> 00:00:04,000\n[MUSIC]\n\n"
+    srt += "3\n00:00:05,000 --> 00:00:06,000\n42\n\n4\n00:00:07,000 --> 00:00:08,000\n{b}Two{/b} (so he said).\n"
+    found = answer("subtitles", srt)
+    assert found["text"].split("\n") == ["One", "and more.", "42", "Two (so he said)."]
+    assert found["notes"] == ["Left out: sound or song (1)."]
