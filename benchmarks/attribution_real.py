@@ -19,10 +19,11 @@ from scipy.stats import binomtest
 
 from llm_audit.cli import cli
 from llm_audit.common.paths import cache_root
-from llm_audit.detectors.attribution import REFERENCE_REQUEST, find_rules
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, reference_population
+from llm_audit.detectors.attribution.run import find_rules
 from llm_audit.detectors.attribution.text import Author, Scores, Text
+from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.results import Attribution
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.request import Prompted, Request, Windowing

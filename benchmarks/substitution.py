@@ -145,7 +145,8 @@ def text_tests(yardstick: LocalModel, texts: dict[str, list[str]], own: dict[str
             chosen = [prompts[i] for i in rng.permutation(len(prompts))[:size]]
             first = [(prompt, text) for prompt in chosen for text in texts[prompt]]
             second = [(prompt, text) for prompt in chosen for text in own[prompt][:DRAWS]]
-            p_values.append(kernels.two_sample(first, second, kernels.spectrum, rng, 199).p_value <= ALPHA)
+            likeness = kernels.within_prompts(first, second, kernels.spectrum)
+            p_values.append(kernels.permuted(likeness, rng, 199).p_value <= ALPHA)
         mmd.append(float(np.mean(p_values)))
     found = [f"{size * DRAWS}" for size, power in zip(sizes, mmd, strict=True) if power >= POWER]
     return needed(np.array(rut)), found[0] if found else f"> {sizes[-1] * DRAWS} ({mmd[-1]:.2f})"

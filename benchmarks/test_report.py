@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.reports import render_json
 from llm_audit.reports.formats import html
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Report
 from tests.reports import factory
 

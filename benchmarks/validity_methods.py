@@ -1,7 +1,7 @@
 """Five ways to make a p-value of one text out of a population of several kinds and sources, compared by `benchmarks.validity`.
 
 All start from `extreme` (n,): which reference texts look at least as machine-like as the tested one, by a statistic that treats
-the n + 1 texts alike (`llm_audit.stats.conformal.at_least_as_extreme`). They differ in what is taken as exchangeable, and by
+the n + 1 texts alike (`llm_audit.stats.conformal.Ranked`). They differ in what is taken as exchangeable, and by
 that in how the reference texts count.
 """
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from llm_audit.detectors.watermark.alignment import Cost, closed_form, fresh_keys
-from llm_audit.detectors.watermark.counts import anytime, count, whole_text, windows
+from llm_audit.detectors.watermark.counts import anytime, count, distinct, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme, exponential_scores
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its
@@ -60,7 +60,8 @@ def tokens(text: TokenisedText, short: TokenisedText) -> None:
         keyed.observe(short)  # compiles
         found = keyed.observe(text)
         scored, tested = seconds(keyed.observe, text), seconds(lambda made: whole_text(count(made)), found)
-        scanned = seconds(windows, found, np.random.default_rng(0))
+        kept = distinct(found)
+        scanned = seconds(spans.scan, kept.scores, kept.law, np.random.default_rng(0))
         took = (scored, tested, seconds(anytime, found), scanned)
         print(f"| {name} | {' | '.join(f'{one:.2f}' for one in took)} |", flush=True)
 

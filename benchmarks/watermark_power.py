@@ -33,7 +33,7 @@ def log10_p(key: Key, text: TokenisedText) -> float | None:
     """Of the whole text; None: the scheme has no closed form for one so long."""
     scheme = key.scheme
     if isinstance(scheme, TokenScheme):
-        return whole_text(count(scheme.observe(text))).log10_p
+        return whole_text(count(scheme.observe(text))).log_p / np.log(10)
     assert isinstance(scheme, Exp | Its)
     if isinstance(scheme, Its) and len(text.ids) > scheme.length:
         return None

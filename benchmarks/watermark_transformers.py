@@ -62,7 +62,7 @@ def green_lists(sampler: Sampler, asked: list[str], scheme: str, width: int) -> 
         z = abs(float(theirs.z_score[0]) - peers.z_score(green, n, ours.gamma))
         p = np.log10(max(float(theirs.p_value[0]), 1e-300))
         exact = Bernoulli(ours.share).log_tail(green, n) / np.log(10)
-        rows.append((same, z, p, exact, whole_text(count(found)).log10_p, n, count(found).distinct))
+        rows.append((same, z, p, exact, whole_text(count(found)).log_p / np.log(10), n, count(found).distinct))
     agree, z, *others = (np.array(column) for column in zip(*rows, strict=True))
     p, exact, ours_, n, inputs = (float(np.median(column)) for column in others)
     print(
@@ -82,7 +82,7 @@ def synthid(sampler: Sampler, asked: list[str]) -> None:
     for ids in generated(sampler, asked, config):
         bits = processor.compute_g_values(torch.tensor(ids)[None])[0].numpy()
         same += np.array_equal(bits, ours.bits(windows(np.array(ids), 5)))
-        log10_p.append(whole_text(count(ours.observe(TokenisedText.of(ids, from_start=True)))).log10_p)
+        log10_p.append(whole_text(count(ours.observe(TokenisedText.of(ids, from_start=True)))).log_p / np.log(10))
     median, largest = np.median(log10_p), max(log10_p)
     print(f"SynthID: bits the same in {same} of {len(asked)} texts; our log10 p: median {median:.1f}, largest {largest:.1f}")
 

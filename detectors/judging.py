@@ -30,7 +30,8 @@ from llm_audit.text import Passed, RawText, Source, View, counts, find_marks, wi
 from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # slow to import, and not needed by `detect`
-    from llm_audit.detectors import attribution
+    from llm_audit.detectors.attribution import run as attribution
+    from llm_audit.detectors.attribution.text import Author
     from llm_audit.detectors.watermark import run as watermark
 
 __all__ = [
@@ -154,7 +155,7 @@ def _report(question: str, documents: Sequence[Document], manifest: Manifest, pa
 
 def attribute(
     sources: Sequence[Source | RawText],
-    authors: Sequence[attribution.Author],
+    authors: Sequence[Author],
     settings: attribution.Settings,
     human: tuple[Session, Settings],
     manifest: Manifest,
@@ -165,7 +166,7 @@ def attribute(
 
     `human`: the session and settings by which texts are compared with human writing. `passed`: see `detect`.
     """
-    from llm_audit.detectors import attribution
+    from llm_audit.detectors.attribution import run as attribution
 
     passed = [] if passed is None else passed
     session, against_people = human
@@ -186,16 +187,16 @@ def attribute(
 
 def as_put_out(raw: RawText) -> RawText:
     """A text as the model wrote it, as far as `attribute` can reconstruct it."""
-    from llm_audit.detectors import attribution
+    from llm_audit.detectors.attribution import run as attribution
 
     return attribution.as_put_out(raw)
 
 
 def settings_of(candidate: str) -> tuple[str, ...]:
     """The settings that a candidate's name stands for, in words. Raises AuditError if it is none."""
-    from llm_audit.detectors.attribution.candidate import Candidate, describe
+    from llm_audit.detectors.attribution.candidate import Candidate
 
-    return tuple(map(describe, Candidate.parse(candidate).settings))
+    return tuple(map(str, Candidate.parse(candidate).settings))
 
 
 def doubt_of(view: View, judged: Document) -> Doubt | None:

@@ -6,7 +6,7 @@ until a family is asked for, and then that family only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import distribution
@@ -21,18 +21,9 @@ OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrit
 """Entry-point groups of plugins written for llm-audit 0.1."""
 
 
-def rules(family: str, names: Sequence[str] = ()) -> list[AnyRule]:
-    """Rules of a family, sorted by code and name.
-
-    Args:
-        family: one of `FAMILIES`.
-        names: the rules asked for; none: all of them.
-
-    Raises:
-        AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
-            left out with a warning.
-    """
-    return sorted(find_announced(family, names), key=lambda rule: (rule.code, rule.name))
+def rules(family: str) -> list[AnyRule]:
+    """Rules of a family, one of `FAMILIES`, sorted by code and name. One that does not load is left out with a warning."""
+    return sorted(find_announced(family, ()), key=lambda rule: (rule.code, rule.name))
 
 
 def shipped(family: str) -> list[AnyRule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, Self, TypedDict, TypeVar
 
 from llm_audit.detectors.announced import Announcement
@@ -61,21 +61,7 @@ class Measurement(Generic[Evidence]):
     @classmethod
     def of(cls, result: Result) -> Measurement[Any]:
         """The measurement that a stored result holds, so that `derive(Measurement.of(result), terms) == result`."""
-        return Measurement(
-            evidence=result.evidence,
-            n=result.n,
-            statistic=result.statistic,
-            effect=result.effect,
-            draws=result.draws,
-            histogram=result.histogram,
-            spans=result.spans,
-            shares=result.shares,
-            log_e=result.log_e,
-            reason=result.reason,
-            null=result.null,
-            assumptions=result.assumptions,
-            method=result.method,
-        )
+        return Measurement(**{stored.name: getattr(result, stored.name) for stored in fields(Measurement)})
 
 
 @dataclass(frozen=True)

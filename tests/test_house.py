@@ -200,7 +200,6 @@ KEPT = {
     "audit/testing/integrity.py": {"result.reason"},  # the contract of rules: it names characters, and does not print them
     "audit/testing/reproducible.py": {"result.reason"},  # the same: there is one
     # What earlier versions stored as a sentence alone stays as it is.
-    "detectors/rule.py": {"result.reason"},
     "detectors/attribution/base.py": {"measured.reason"},
     "detectors/attribution/conclude.py": {"stored.reason"},
     "detectors/membership/outcomes.py": {"measured.reason"},

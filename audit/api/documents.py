@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, opened, plain_setup
-from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, opened, plain_setup, prompt_in
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import one_line
 from llm_audit.results import Document
@@ -169,8 +169,9 @@ def attribute(
         InvalidConfiguration: no candidate, or one that cannot be understood.
     """
     from llm_audit.detectors import judging
-    from llm_audit.detectors.attribution import Author, Settings, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.run import Settings, find_rules
+    from llm_audit.detectors.attribution.text import Author
     from llm_audit.detectors.populations import references
     from llm_audit.setup.manifest import collect, now
 
@@ -222,16 +223,9 @@ def attribute(
 
 
 def _prompt(prompt: str | Path | None) -> str | None:
-    from llm_audit.detectors.attribution import one_line_ending
+    from llm_audit.detectors.attribution.run import one_line_ending
 
-    if prompt is None or isinstance(prompt, str):
-        return None if prompt is None else one_line_ending(prompt)
-    try:
-        return one_line_ending(prompt.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"The prompt {prompt} is not UTF-8; convert it first.") from error
-    except OSError as error:
-        raise InvalidInput(f"The prompt {prompt} cannot be read: {error.strerror}.") from error
+    return None if prompt is None else one_line_ending(prompt if isinstance(prompt, str) else prompt_in(prompt))
 
 
 def texts_of(texts: Texts) -> tuple[Given, ...]:

@@ -15,20 +15,11 @@ from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.common.terminal import one_line
 from llm_audit.detectors.registry import described
-from llm_audit.gating import (
-    AUTO,
-    Baseline,
-    Input,
-    Terms,
-    base_revision,
-    covered,
-    judge,
-    read,
-    read_baseline,
-    renewed,
-    settle,
-)
-from llm_audit.gating import unchanged_files as unchanged_since
+from llm_audit.gating.baseline import Baseline, read_baseline, renewed
+from llm_audit.gating.changes import AUTO, base_revision
+from llm_audit.gating.changes import unchanged_files as unchanged_since
+from llm_audit.gating.inputs import Input, covered, judge, read
+from llm_audit.gating.settle import Terms, settle
 from llm_audit.policy import Loaded, Watermark, load
 from llm_audit.reports.wording import gate as sentences
 from llm_audit.reports.wording import limits as wording

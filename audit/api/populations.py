@@ -99,9 +99,10 @@ def calibrate_generations(
         NotAvailable: the model is not here, or another one has its name.
     """
     from llm_audit.detectors import populations
-    from llm_audit.detectors.attribution import Author, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import read_generations, reference_population
+    from llm_audit.detectors.attribution.run import find_rules
+    from llm_audit.detectors.attribution.text import Author
 
     populations.check_name(name)
     records = read_generations(Path(path))

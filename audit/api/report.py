@@ -38,13 +38,13 @@ class Report(results.Report):
             NotAvailable: the format needs a package that is not installed, or the file cannot be written.
         """
         from llm_audit.detectors.registry import described
-        from llm_audit.reports import write_report
+        from llm_audit.reports.write import write_report
 
         write_report(self, path, described)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole report as parsed JSON: dictionaries, lists, strings and numbers. See `llm-audit schema`."""
-        from llm_audit.reports import render_json
+        from llm_audit.reports.formats.json import render as render_json
 
         content: dict[str, Any] = json.loads(render_json(self))
         return content
@@ -69,7 +69,7 @@ class Report(results.Report):
 
     def _repr_html_(self) -> str:
         """The page of the report for a notebook, in a frame of its own in which no script runs."""
-        from llm_audit.reports import render_html
+        from llm_audit.reports.formats.html import render as render_html
 
         page = html.escape(render_html(self))
         return f'<iframe sandbox srcdoc="{page}" style="width:100%;height:40em;border:0" title="llm-audit report"></iframe>'

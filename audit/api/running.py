@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llm_audit import results
 from llm_audit.api.report import Report
-from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress
 from llm_audit.setup import OpenSetup, Setup
 from llm_audit.setup.manifest import complete
@@ -42,6 +42,16 @@ def check_alpha(alpha: float) -> None:
 def listed(paths: StrPath | Iterable[StrPath]) -> tuple[str, ...]:
     """One path or several, as strings."""
     return (os.fspath(paths),) if isinstance(paths, (str, os.PathLike)) else tuple(os.fspath(path) for path in paths)
+
+
+def prompt_in(path: StrPath) -> str:
+    """The prompt that a file holds. Raises InvalidInput: it cannot be read."""
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"The prompt {path} is not UTF-8; convert it first.") from error
+    except OSError as error:
+        raise InvalidInput(f"The prompt {path} cannot be read: {error.strerror}.") from error
 
 
 def finished(report: results.Report, started: str, named: Iterable[StrPath | None], keys: Collection[str] = ()) -> Report:

@@ -95,7 +95,8 @@ def file_compliance(
     Raises:
         InvalidInput: it is no report, or something in it does not follow from the rest.
     """
-    from llm_audit.reports import compliance
+    from llm_audit.reports.compliance.assess import assess
+    from llm_audit.reports.compliance.framework import load
 
     content, called = content_of(source, name)
     report = read_report(content, name=called)
@@ -106,7 +107,7 @@ def file_compliance(
             "`llm-audit verify` names all such fields."
         )
     digest = hashlib.sha256(content).hexdigest()
-    return compliance.assess(report, *compliance.load(framework), dict(claims or {}), digest), report
+    return assess(report, *load(framework), dict(claims or {}), digest), report
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished, listed
+from llm_audit.api.running import StrPath, check_alpha, finished, listed, prompt_in
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
@@ -233,7 +233,7 @@ def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progr
     from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.tokenizer import load_tokenizer
 
-    before = None if prompt is None else _text_of(prompt)
+    before = None if prompt is None else prompt_in(prompt)
     readers = []
     for name in names or [setup.model or DEFAULT_MODEL]:
         path = Path(name)
@@ -250,15 +250,6 @@ def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progr
             raise NotAvailable(f"The tokenizer {name} cannot be read: {str(error)[:100]}.") from error
         readers.append(Reader.of(terminal_safe(name), tokenizer, before))
     return tuple(readers)
-
-
-def _text_of(path: StrPath) -> str:
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"The prompt {path} is not UTF-8; convert it first.") from error
-    except OSError as error:
-        raise InvalidInput(f"The prompt {path} cannot be read: {error.strerror}.") from error
 
 
 def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:

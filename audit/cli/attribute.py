@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
+from llm_audit.cli.options import DETAILS, judging_options, no_text_option, output_options
 from llm_audit.cli.publishing import Output
 
 MORE = """
@@ -45,7 +45,7 @@ Exit code 1: no sanctioned model wrote some text.
 )
 @judging_options("Refute a candidate when its p-value is at most this.", but=("detectors", "classifier", "model", "reference"))
 @output_options
-@details_option
+@DETAILS
 @no_text_option
 def command(paths: tuple[str, ...], prompt: str | None, unknown_prompt: bool, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""

@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import JUDGING, PATH, label_field_option, setup_options, text_field_option
+from llm_audit.cli.options import JUDGING, LABEL_FIELD, PATH, TEXT_FIELD, setup_options
 from llm_audit.cli.progress import bars
 from llm_audit.cli.publishing import complain, write_outputs
 
@@ -21,8 +21,8 @@ from llm_audit.cli.publishing import complain, write_outputs
 @click.option(
     "-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write the report to FILE (.html, .json); repeatable."
 )
-@text_field_option
-@label_field_option
+@TEXT_FIELD
+@LABEL_FIELD
 @setup_options(*JUDGING)
 def command(paths: tuple[Path, ...], fairness: bool, outputs: tuple[str, ...], **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""

@@ -8,7 +8,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import PATH, SCORING, setup_options, text_field_option
+from llm_audit.cli.options import PATH, SCORING, TEXT_FIELD, setup_options
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line, terminal_safe
 
@@ -31,7 +31,7 @@ command = _Calibrate("calibrate", help=f"{COMMANDS['calibrate']}\n\n{MORE}")
 @click.argument("path", metavar="HUMAN.jsonl", type=PATH)
 @click.option("--generations", is_flag=True, help="FILE holds a model's texts, from `llm-audit generate`; for `attribute`.")
 @click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
-@text_field_option
+@TEXT_FIELD
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
 @click.option("--language", default="en", help="ISO 639-1 code of the texts.")
 @setup_options("classifier", *SCORING)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import format_option
+from llm_audit.cli.options import FORMAT
 from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ command = click.Group("config", help=COMMANDS["config"])
 
 
 @command.command()
-@format_option
+@FORMAT
 def show(format_: str) -> None:
     """List every setting with value and origin, and the policy's digest.
 

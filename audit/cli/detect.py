@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import details_option, include_option, judging_options, no_text_option, output_options
+from llm_audit.cli.options import DETAILS, include_option, judging_options, no_text_option, output_options
 from llm_audit.cli.publishing import Output
 
 
@@ -15,7 +15,7 @@ from llm_audit.cli.publishing import Output
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @judging_options("Flag a text when its p-value is at most this: the share of human texts flagged by mistake.")
 @output_options
-@details_option
+@DETAILS
 @no_text_option
 @include_option
 def command(paths: tuple[str, ...], output: Output, **options: Any) -> int:

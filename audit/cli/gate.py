@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, command_of
-from llm_audit.cli.options import PATH, details_option, include_option, judging_options, no_text_option, output_options
+from llm_audit.cli.options import DETAILS, PATH, include_option, judging_options, no_text_option, output_options
 from llm_audit.cli.publishing import Output
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.terminal import one_line
@@ -47,7 +47,7 @@ class _Gate(click.Command):
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found; only errors still exit with 2.")
 @output_options
-@details_option
+@DETAILS
 @no_text_option
 @include_option
 def command(paths: tuple[str, ...], exit_zero: bool, output: Output, **options: Any) -> int:

@@ -30,6 +30,14 @@ LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 COUNT = click.IntRange(min=1)
 PATH = click.Path(path_type=Path)
 
+TEXT_FIELD = click.option("--text-field", default="text", metavar="NAME", help="Field of each record that holds the text.")
+LABEL_FIELD = click.option("--label-field", default="label", help="Field that holds human, machine or machine-revised.")
+STRICT = click.option("--strict", is_flag=True, help="Exit with 3 if something was not assessed, decided or read.")
+DETAILS = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=keep_details,
+                       help="On the terminal, show all that is known of each document, however many there are.")  # fmt: skip
+FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Standard output.")
+"""Standard output of a command that prints no report."""
+
 
 def _option(*flags: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     return flags, settings
@@ -101,7 +109,7 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
             with blaming():
                 return command(**options)
 
-        return cast(Command, alpha_option(level, default)(text_field_option(setup_options(*names)(judged))))
+        return cast(Command, alpha_option(level, default)(TEXT_FIELD(setup_options(*names)(judged))))
 
     return decorate
 
@@ -109,19 +117,6 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
 def alpha_option(level: str, default: float = 0.01) -> Decorator:
     """Add --alpha; `level`: its help, which says what it is the level of."""
     return click.option("--alpha", type=LEVEL, default=default, help=level)
-
-
-def text_field_option(command: Command) -> Command:
-    """Add --text-field."""
-    return click.option(
-        "--text-field", default="text", metavar="NAME",
-        help="Field of each record that holds the text.",
-    )(command)  # fmt: skip
-
-
-def label_field_option(command: Command) -> Command:
-    """Add --label-field."""
-    return click.option("--label-field", default="label", help="Field that holds human, machine or machine-revised.")(command)
 
 
 def no_text_option(command: Command) -> Command:
@@ -139,29 +134,10 @@ def include_option(command: Command) -> Command:
     )(packed)  # fmt: skip
 
 
-def strict_option(command: Command) -> Command:
-    """Add --strict."""
-    return click.option("--strict", is_flag=True, help="Exit with 3 if something was not assessed, decided or read.")(command)
-
-
-def details_option(command: Command) -> Command:
-    """Add -v, for reports that can hold many documents."""
-    return click.option(
-        "-v", "--verbose", is_flag=True, expose_value=False, callback=keep_details,
-        help="On the terminal, show all that is known of each document, however many there are.",
-    )(command)  # fmt: skip
-
-
-def format_option(command: Command) -> Command:
-    """Add --format to a command that prints no report."""
-    formats = click.Choice(["text", "json"])
-    return click.option("--format", "format_", type=formats, default="text", help="Standard output.")(command)
-
-
 def output_options(command: Command) -> Command:
     """Add the options of a report: where it goes and what counts as a failure. The command gets them as one `Output`."""
     packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda values: Output(**values))
-    packed = strict_option(packed)
+    packed = STRICT(packed)
     for option in (
         click.option("--sign", type=PATH, metavar="KEY", expose_value=False, callback=keep_key,
                      help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it."),

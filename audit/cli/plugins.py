@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
-from llm_audit.cli.options import PATH, format_option
+from llm_audit.cli.options import FORMAT, PATH
 from llm_audit.common.terminal import aligned, one_line, terminal_safe
 
 LOADS = "loads, under a name and a code of its own"
@@ -36,7 +36,7 @@ def check(target: str) -> int:
 
 
 @command.command("list")
-@format_option
+@FORMAT
 def list_plugins(format_: str) -> int:
     """List everything announced: name, code, package, digest, status.
 

@@ -120,7 +120,7 @@ class Output:
         if self.format_ == "text":
             from rich.console import Console
 
-            from llm_audit.reports import print_report
+            from llm_audit.reports.terminal.report import print_report
 
             print_report(report, Console(), details=click.get_current_context().meta.get(DETAILS, False))
         elif self.format_ == "jsonl" and streamed:

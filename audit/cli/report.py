@@ -8,7 +8,7 @@ import warnings
 import click
 
 from llm_audit.cli import COMMANDS, command_of, may_be_unread
-from llm_audit.cli.options import details_option, output_options
+from llm_audit.cli.options import DETAILS, output_options
 from llm_audit.cli.publishing import Output, complain, show, write_outputs
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.terminal import one_line
@@ -44,7 +44,7 @@ def content_of(source: str) -> tuple[bytes, str]:
     help="With --compliance: what only you can state, printed as unverified: human-review=..., visible-label=...; repeatable.",
 )  # fmt: skip
 @output_options
-@details_option
+@DETAILS
 def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.api.stored import intact, read_report
@@ -66,13 +66,13 @@ def command(source: str, compliance: str | None, claims: tuple[str, ...], output
 def _compliance(source: str, framework: str, claims: tuple[str, ...], output: Output) -> int:
     """Write the compliance report of a stored report; to standard output as Markdown if to no file."""
     from llm_audit.api.stored import file_compliance
-    from llm_audit.reports import compliance
+    from llm_audit.reports.compliance.render import RENDERERS
     from llm_audit.reports.formats import choose
     from llm_audit.reports.write import write
 
     if output.format_ != "text":
         raise InvalidConfiguration(f"--compliance has no --format {output.format_}; use -o FILE.")
-    renderers = {name: choose(name, compliance.RENDERERS) for name in output.outputs}
+    renderers = {name: choose(name, RENDERERS) for name in output.outputs}
     output.check()
     data, name = content_of(source)
     assessed, report = file_compliance(data, framework, dict(map(_claim, claims)), name=name)
@@ -85,7 +85,7 @@ def _compliance(source: str, framework: str, claims: tuple[str, ...], output: Ou
     failures = write_outputs(output.outputs, file)
     with may_be_unread():
         if not output.outputs:
-            show(compliance.RENDERERS[".md"](assessed))
+            show(RENDERERS[".md"](assessed))
         for path in filed:
             click.echo(f"The compliance report: {one_line(path)}")
     return complain(failures) or report.exit_code(strict=output.strict)

@@ -13,7 +13,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, command_of, may_be_unread
-from llm_audit.cli.options import COUNT, include_option, judging_options, strict_option
+from llm_audit.cli.options import COUNT, STRICT, include_option, judging_options
 from llm_audit.cli.progress import Reminder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
 @click.option("--max-bad-rows", type=click.IntRange(min=0), metavar="N",
               help="Give up when more than N documents cannot be read.")  # fmt: skip
 @include_option
-@strict_option
+@STRICT
 def command(paths: tuple[str, ...], shard: Shard | None, results: str | None, strict: bool, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.cli.policy import digest_in_force

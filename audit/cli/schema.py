@@ -8,6 +8,6 @@ import click
 @click.command()
 def command() -> None:
     """Print the JSON Schema of the report."""
-    from llm_audit.reports import json_schema
+    from llm_audit.reports.formats.json import schema as json_schema
 
     click.echo(json_schema(), nl=False)

@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import COUNT, PATH, SCORING, label_field_option, setup_options, text_field_option
+from llm_audit.cli.options import COUNT, LABEL_FIELD, PATH, SCORING, TEXT_FIELD, setup_options
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import terminal_safe
 
@@ -28,8 +28,8 @@ FEATURES = ("states+statistics", "states")
 @click.option("--batch-size", type=click.IntRange(8), default=None, help="Texts per step, half of them machine text.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Peak, of AdamW.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of everything random.")
-@text_field_option
-@label_field_option
+@TEXT_FIELD
+@LABEL_FIELD
 @setup_options(*SCORING)
 def command(
     paths: tuple[Path, ...],

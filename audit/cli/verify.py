@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE, command_of, may_be_unread
-from llm_audit.cli.options import PATH, format_option
+from llm_audit.cli.options import FORMAT, PATH
 from llm_audit.cli.publishing import show
 from llm_audit.cli.report import content_of
 from llm_audit.common.errors import InvalidInput
@@ -30,7 +30,7 @@ Exit code 0: all agrees. 1: something does not. 2: no report. 3: something could
               help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
 @click.option("--key", type=PATH, metavar="PUBLIC.pem",
               help="Check the signature in REPORT.dsse as well; only JSON reports have one.")  # fmt: skip
-@format_option
+@FORMAT
 def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     if key and report == "-":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from llm_audit.common.version import __version__
-from llm_audit.reports import json_schema
 from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.formats.json import schema as json_schema
+from llm_audit.serving.jobs import State
 from llm_audit.serving.settings import Service
 from llm_audit.serving.uploads import Sent
 
@@ -51,7 +52,7 @@ def document(service: Service) -> dict[str, Any]:
 @cache
 def _schemas() -> dict[str, Any]:
     """The JSON Schemas of requests and answers, by name. Each has an `$id`, so that its references resolve within itself."""
-    state = ["waiting", "running", "finished", "failed", "cancelled"]
+    state = list(get_args(State))
     text = {"name": {"type": "string"}, "state": {"enum": state}, "share": {"type": "number"}}
     verdicts = {"verdicts": {"type": "array", "items": {"type": "string"}}}
     return {

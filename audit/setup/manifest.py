@@ -88,9 +88,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def complete(
-    report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = (), policy: str | None = None
-) -> Report:
+def complete(report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = ()) -> Report:
     """The report of a run that ends now, with its manifest completed.
 
     Args:
@@ -98,7 +96,6 @@ def complete(
         started: when the command began.
         inputs: files that the command named.
         keys: secrets to remove from the command line.
-        policy: digest of the policy in force; None: as the manifest has it.
     """
     torch = sys.modules.get("torch")
     return report.model_copy(
@@ -110,7 +107,6 @@ def complete(
                     "finished": now(),
                     "inputs": dict(sorted((_text(str(path)), file_digest(path)) for path in inputs)),
                     "seeds": seeds_of(report),
-                    "policy": policy or report.manifest.policy,
                     "threads": torch.get_num_threads() if torch else report.manifest.threads,
                 }
             )

@@ -31,9 +31,9 @@ def log_likelihoods(values: ArrayLike) -> Floats:
     return numbers
 
 
-def calibration_scores(values: ArrayLike, dimensions: int = 1) -> Floats:
-    """The argument as a non-empty, finite array with `dimensions` axes; otherwise ValueError."""
+def calibration_scores(values: ArrayLike) -> Floats:
+    """The argument as (n,) finite numbers, n >= 1; otherwise ValueError."""
     numbers = np.asarray(values, dtype=np.float64)
-    if numbers.ndim != dimensions or len(numbers) == 0 or not np.isfinite(numbers).all():
-        raise ValueError(f"calibration scores must be a non-empty, finite array of {dimensions} dimension(s)")
+    if numbers.ndim != 1 or len(numbers) == 0 or not np.isfinite(numbers).all():
+        raise ValueError("calibration scores must be a non-empty, finite array of one dimension")
     return numbers

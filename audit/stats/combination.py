@@ -6,6 +6,8 @@ passed as natural logarithms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -54,14 +56,7 @@ def holm(p_values: ArrayLike) -> Floats:
     Args:
         p_values: (m,), m >= 0.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if len(p) == 0:
-        return p
-    unit_interval(p, "p-values")
-    order = np.argsort(p)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
+    return _in_order(p_values, lambda p: np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
@@ -74,14 +69,20 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     Args:
         p_values: (m,), m >= 0.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    if len(p) == 0:
-        return p
-    unit_interval(p, "p-values")
+
+    def stepped_up(p: Floats) -> Floats:
+        scaled = p * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
+        return np.minimum.accumulate(scaled[::-1])[::-1]
+
+    return _in_order(p_values, stepped_up)
+
+
+def _in_order(p_values: ArrayLike, adjust: Callable[[Floats], Floats]) -> Floats:
+    """The p-values that `adjust` makes of ascending ones, at most 1, in the order of the input; none if there are none."""
+    p = unit_interval(p_values, "p-values", fewest=0)
     order = np.argsort(p)
-    scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    adjusted[order] = np.minimum(adjust(p[order]), 1.0)
     return adjusted
 
 
@@ -90,15 +91,12 @@ def e_to_p(log_e: float) -> float:
     return float(np.exp(-max(log_e, 0.0)))
 
 
-def average_e(log_e: ArrayLike, weights: ArrayLike | None = None) -> Floats:
-    """Logarithm of the (weighted) mean of E along the last axis: an e-value under any dependence, which a product is not.
+def average_e(log_e: ArrayLike) -> Floats:
+    """Logarithm of the mean of E along the last axis: an e-value under any dependence, which a product is not.
 
     Args:
         log_e: (..., m), -inf and +inf allowed.
-        weights: (m,) nonnegative shares, fixed beforehand; equal by default.
     """
     logs = np.asarray(log_e, dtype=np.float64)
-    shares = np.ones(logs.shape[-1]) if weights is None else np.asarray(weights, dtype=np.float64)
-    used = shares > 0
-    mean: Floats = np.logaddexp.reduce(logs[..., used] + np.log(shares[used] / shares.sum()), axis=-1)
+    mean: Floats = np.logaddexp.reduce(logs + np.log(1 / logs.shape[-1]), axis=-1)
     return mean

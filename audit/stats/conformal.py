@@ -47,38 +47,16 @@ def at_least_as_large(calibration: ArrayLike, score: float) -> NDArray[np.bool_]
     return np.asarray(calibration_scores(calibration) >= _number(score))
 
 
-def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """One p-value from several scores of one document, exact under any dependence between them.
-
-    The document joins the population; within these n + 1 documents every score becomes a rank p-value, each document's
-    rank p-values become one Cauchy statistic (Liu & Xie, JASA 2020), and p is the rank of the tested document's statistic
-    among the n + 1. Every step treats the n + 1 documents alike, so the rank is uniform under exchangeability: unlike the
-    Cauchy p-value itself, which is approximate, and unlike Fisher's, which is invalid for correlated scores (measured:
-    size .139 at .05 with six scores of correlation .5).
-
-    Args:
-        calibration: (n, k) scores of the population, higher = more evidence against the null.
-        scores: (k,) scores of the tested document.
-        weights: (k,) shares of the scores in the statistic, fixed beforehand; equal by default.
-
-    Returns:
-        A p-value in [1/(n+1), 1].
-    """
-    extreme = at_least_as_extreme(calibration, scores, weights)
-    return float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
-
-
-def at_least_as_extreme(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
-    """(n,) flags: which documents of the population have a combined statistic at least as large as the tested document's.
-
-    Arguments as for `combined_p_value`, which counts them.
-    """
-    return Ranked(calibration_scores(calibration, dimensions=2)).at_least_as_extreme(scores, weights)
-
-
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A population with precomputed ranks, so that many documents are tested with one sort.
+    """A population of documents with several scores each, with precomputed ranks, so that many are tested with one sort.
+
+    p = (1 + #flags) / (n + 1) of `at_least_as_extreme` is one p-value from several scores, exact under any dependence between
+    them. The tested document joins the population; within these n + 1 documents every score becomes a rank p-value, each
+    document's rank p-values become one Cauchy statistic (Liu & Xie, JASA 2020), and p is the rank of the tested document's
+    statistic among the n + 1. Every step treats the n + 1 documents alike, so the rank is uniform under exchangeability: unlike
+    the Cauchy p-value itself, which is approximate, and unlike Fisher's, which is invalid for correlated scores (measured: size
+    .139 at .05 with six scores of correlation .5).
 
     Attributes:
         calibration: (n, k) scores of the population, finite.
@@ -100,7 +78,12 @@ class Ranked:
         return cauchy(larger / (n + 1)), cauchy((larger + 1) / (n + 1))
 
     def at_least_as_extreme(self, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
-        """(n,) flags, the same as those of the function `at_least_as_extreme`."""
+        """(n,) flags: which documents of the population have a combined statistic at least as large as the tested document's.
+
+        Args:
+            scores: (k,) scores of the tested document.
+            weights: (k,) shares of the scores in the statistic, fixed beforehand; equal by default.
+        """
         tested, n = np.asarray(scores, dtype=np.float64), len(self.calibration)
         if tested.shape != self.calibration.shape[1:] or not np.isfinite(tested).all():
             raise ValueError(f"expected {self.calibration.shape[1]} finite scores, got {scores!r}")

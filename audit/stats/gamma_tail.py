@@ -23,25 +23,6 @@ def one_sum(total: float, n: int) -> float:
     return min(0.0, float(logsumexp(k * math.log(total) - gammaln(k + 1) - total)))
 
 
-def lower(total: float, n: int) -> float:
-    """Log P(Gamma(n, 1) <= total), by Kummer's series, whose terms are all positive.
-
-    Args:
-        total: the sum of the scores.
-        n: at least 1.
-    """
-    if total <= 0:
-        return -math.inf
-    terms, term, k = 1.0, 1.0, 0
-    while term > 1e-17 * terms and terms < 1e250:
-        k += 1
-        term *= total / (n + k)
-        terms += term
-    if terms >= 1e250:  # total far above n: the complement is what is small
-        return float(np.log1p(-math.exp(one_sum(total, n))))
-    return min(0.0, n * math.log(total) - total - float(gammaln(n + 1)) + math.log(terms))
-
-
 def weighted_pair(total: float, n: int, weight: float) -> float:
     """Log P((1 - w) A + w B >= total), A and B independent Gamma(n, 1).
 

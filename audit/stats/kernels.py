@@ -47,14 +47,6 @@ def hamming(texts: Sequence[str]) -> Floats:
     return matches
 
 
-def one_hot(texts: Sequence[str]) -> Floats:
-    """1 if the texts are equal, else 0."""
-    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    numbers = np.array([number[text] for text in texts])
-    equal: Floats = (numbers[:, None] == numbers).astype(np.float64)
-    return equal
-
-
 def spectrum(texts: Sequence[str]) -> Floats:
     """Sum over all substrings s of 1 to `LONGEST` code points of (times s occurs in y) (times s occurs in y')."""
     counters = [Counter(text[i : i + k] for k in range(1, LONGEST + 1) for i in range(len(text) - k + 1)) for text in texts]
@@ -67,37 +59,15 @@ def spectrum(texts: Sequence[str]) -> Floats:
     return gram
 
 
-KERNELS: dict[str, Kernel] = {"hamming": hamming, "one-hot": one_hot, "spectrum": spectrum}
-
-
-def two_sample(
-    first: Sequence[tuple[Hashable, str]],
-    second: Sequence[tuple[Hashable, str]],
-    kernel: Kernel,
-    generator: np.random.Generator,
-    draws: int = 999,
-) -> Outcome:
-    """Whether two samples of texts differ: MMD, with labels permuted within each prompt.
-
-    For several allowed references, call it for each and take the largest p-value; its null is that at least one of them holds.
-
-    Args:
-        first: (n,) prompt and text, such as the endpoint's. Prompts that only one side answered are left out.
-        second: (m,) the same of the reference.
-        kernel: one of `KERNELS`, or another.
-        generator: of the permutations.
-        draws: how many, at least 1.
-
-    Raises:
-        ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
-    """
-    return permuted(within_prompts(first, second, kernel), generator, draws)
-
-
 def within_prompts(
     first: Sequence[tuple[Hashable, str]], second: Sequence[tuple[Hashable, str]], kernel: Kernel
 ) -> list[tuple[Floats, int]]:
     """For each prompt that both sides answered: K of its texts with zeros on the diagonal, and how many texts are of `first`.
+
+    Args:
+        first: (n,) prompt and text, such as the endpoint's. Prompts that only one side answered are left out.
+        second: (m,) the same of the reference.
+        kernel: of this module, or another.
 
     Raises:
         ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
@@ -113,7 +83,15 @@ def within_prompts(
 
 
 def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Generator, draws: int) -> Outcome:
-    """The outcome of `two_sample`, from the output of `within_prompts`."""
+    """Whether the two samples of `within_prompts` differ: MMD, with labels permuted within each prompt.
+
+    For several allowed references, call it for each and take the largest p-value; its null is that at least one of them holds.
+
+    Args:
+        likeness: of `within_prompts`.
+        generator: of the permutations.
+        draws: how many, at least 1.
+    """
     sums, pairs = np.zeros((draws + 1, 3)), np.zeros(3)  # of K over the pairs (x, x'), (x, y), (y, y'); row 0 as observed
     for gram, n in likeness:
         m = len(gram) - n

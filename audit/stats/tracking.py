@@ -25,27 +25,17 @@ Row = Mapping[Hashable, float]
 """Log-probability, nats, of each token that one request returned for the position."""
 
 
-def change(before: Sequence[Row], after: Sequence[Row], generator: np.random.Generator, draws: int = 9999) -> Outcome:
+def moved(values: Floats, n: int, generator: np.random.Generator, draws: int = 9999) -> Outcome:
     """Mean over the tokens seen on either occasion of |mean before - mean after|, by permutation of the rows.
 
     All divisions are enumerated if they are at most `draws` + 1 (10 + 10 rows: 184,756), otherwise drawn.
 
     Args:
-        before: (n,) rows, n >= 1, each with at least one token.
-        after: (m,) rows, m >= 1.
+        values: the `table` of the rows of both occasions.
+        n: rows of the first occasion, which come first; each occasion has at least one.
         generator: of the draws.
         draws: how many, at least 1.
-
-    Raises:
-        ValueError: no rows on one side, an empty row, or a log-probability that is not finite.
     """
-    if not before or not after:
-        raise ValueError("each occasion needs at least one row")
-    return moved(table([*before, *after]), len(before), generator, draws)
-
-
-def moved(values: Floats, n: int, generator: np.random.Generator, draws: int = 9999) -> Outcome:
-    """The outcome of `change`, from the `table` of all rows, of which the first n are those of `before`."""
     size = len(values)
     ways = math.comb(size, n)
     if ways <= draws + 1:

@@ -91,8 +91,8 @@ def _renyi(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
 def _log_sum(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     """The logarithm of each row's sum of exponentials."""
     most = logs.max(axis=1, keepdims=True)
-    sums: NDArray[np.float64] = np.exp(logs - most).sum(axis=1)
-    return np.log(sums) + most[:, 0]  # several times as fast as np.logaddexp.reduce
+    sums: NDArray[np.float64] = np.log(np.exp(logs - most).sum(axis=1)) + most[:, 0]  # several times as fast as logaddexp
+    return sums
 
 
 def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScores:

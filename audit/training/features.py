@@ -66,13 +66,13 @@ class Blocks:
         return Blocks(self.features[:, :blocks], np.minimum(self.counts, blocks))
 
 
-def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STATISTICS)) -> Blocks:
+def collect(scores: Iterable[TokenScores]) -> Blocks:
     """Pad the texts' block features to one array.
 
     Raises:
         AuditError: a feature is NaN or infinite.
     """
-    rows = [block_features(token_scores, tuple(statistics)) for token_scores in scores]
+    rows = [block_features(token_scores, tuple(STATISTICS)) for token_scores in scores]
     for number, row in enumerate(rows):
         if not np.isfinite(row).all():
             raise InvalidInput(
@@ -90,13 +90,7 @@ def without_statistics(blocks: Blocks) -> Blocks:
     return Blocks(blocks.features[:, :, : -len(STATISTICS)], blocks.counts)
 
 
-def extract(
-    session: Session,
-    texts: Sequence[str],
-    layers: tuple[int, ...],
-    statistics: Sequence[str] = tuple(STATISTICS),
-    progress: Progress = silent,
-) -> Blocks:
+def extract(session: Session, texts: Sequence[str], layers: tuple[int, ...], progress: Progress = silent) -> Blocks:
     """Score the beginnings of normalised texts and collect their block features.
 
     Raises:
@@ -108,4 +102,4 @@ def extract(
             f"Training on {len(texts):,} texts needs about {need / 1e9:.0f} GB of memory, and here are {have / 1e9:.0f} GB; "
             f"train on a sample of {int(0.8 * have / MEMORY_PER_TEXT):,}."
         )
-    return collect(session.score(texts, request_for(layers), progress), statistics)
+    return collect(session.score(texts, request_for(layers), progress))

@@ -44,8 +44,8 @@ RIDGE = 2.0
 LEAST_HUMANS = 4
 """Fewest human texts of a domain whose mean counts as a kind of human writing."""
 
-UNITS = 48
-"""Hidden units of mlp and attention heads. By judgement."""
+UNITS, DROPOUT = 48, 0.3
+"""Hidden units of mlp and attention heads, and the share of them left out of a training step. By judgement."""
 
 MAX_FPR = 0.1
 """Largest false-positive rate of the one-way partial AUC that chooses the best epoch."""
@@ -160,10 +160,10 @@ class HeadNetwork(nn.Module):
         discriminant: start a logistic head from discriminant analysis rather than from zero.
     """
 
-    def __init__(self, kind: str, space: Space, discriminant: bool = True, units: int = UNITS, dropout: float = 0.3) -> None:
+    def __init__(self, kind: str, space: Space, discriminant: bool = True) -> None:
         super().__init__()
-        self.kind, self.dropout = kind, dropout
-        self.first = nn.Linear(len(space.whitening), 1 if kind == "logistic" else units)
+        self.kind = kind
+        self.first = nn.Linear(len(space.whitening), 1 if kind == "logistic" else UNITS)
         if kind == "logistic":
             # In whitened units the weight is the difference of the classes, and zero lies between them.
             start = space.whitening @ space.difference if discriminant else np.zeros(len(space.whitening), np.float32)
@@ -171,7 +171,7 @@ class HeadNetwork(nn.Module):
                 self.first.weight.copy_(torch.as_tensor(start))
             nn.init.zeros_(self.first.bias)
         else:
-            self.out = nn.Linear(units, 2)
+            self.out = nn.Linear(UNITS, 2)
             nn.init.zeros_(self.out.weight[1])
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ class HeadNetwork(nn.Module):
             logits = units[..., 0]
             weights = mask / mask.sum(1, keepdim=True)
         else:
-            logits, attention = self.out(functional.dropout(functional.gelu(units), self.dropout, self.training)).unbind(-1)
+            logits, attention = self.out(functional.dropout(functional.gelu(units), DROPOUT, self.training)).unbind(-1)
             if self.kind == "mlp":
                 attention = torch.zeros_like(attention)
             weights = attention.masked_fill(~mask, -torch.inf).softmax(1)

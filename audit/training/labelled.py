@@ -23,6 +23,9 @@ from llm_audit.text.lines import open_lines, parse
 
 LABELS = ("human", "machine", "machine-revised")
 
+FEWEST = 50
+"""Fewest texts of either class on which a classifier is trained."""
+
 RESERVED = {"all", "label", "domain", "generator", "length", "population"}
 """Fields by which benchmarks always group."""
 
@@ -195,15 +198,15 @@ def marks(text: Labelled) -> NDArray[np.uint64]:
     return fingerprints([text.text, *([text.whole] if text.whole else [])], names)
 
 
-def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:
+def check_trainable(texts: Sequence[Labelled]) -> None:
     """Refuse data that no classifier can be trained on.
 
     Raises:
-        AuditError: fewer than `least` texts of either class.
+        AuditError: fewer than `FEWEST` texts of either class.
     """
     counts = Counter(text.label for text in texts)
     for label in ("human", "machine"):
         if not counts[label]:
             raise InvalidInput(f"There are no texts labelled {label!r}; training needs both human and machine texts.")
-        if counts[label] < least:
-            raise InvalidInput(f"There are only {counts[label]} texts labelled {label!r}; training needs {least} or more.")
+        if counts[label] < FEWEST:
+            raise InvalidInput(f"There are only {counts[label]} texts labelled {label!r}; training needs {FEWEST} or more.")

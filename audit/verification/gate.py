@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from llm_audit.detectors.registry import described, shipped
-from llm_audit.gating import Terms, settle
+from llm_audit.gating.settle import Terms, settle
 from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
 

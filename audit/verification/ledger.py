@@ -17,9 +17,6 @@ from llm_audit.reports.wording.corpus import EARLIER
 TOLERANCE = 1e-12
 """Relative tolerance: processors differ in the last bits of sums and special functions. The content digest covers the rest."""
 
-MOST_DRAWS = 1_000_000
-"""Most draws of a test that are repeated; so many take seconds."""
-
 _DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
 """Fields that can be small differences of larger numbers, for which `TOLERANCE` is absolute as well."""
 
@@ -117,12 +114,6 @@ class Ledger:
             self.recomputed[KINDS.get(path.rsplit(".", 1)[-1], "other values")] += 1
         else:
             self.mismatches.append(Mismatch(path, _plain(stored), None, reason))
-
-    def affordable(self, path: str, draws: int) -> bool:
-        """Whether so many draws can be repeated, else note why not: a forged number must not cost the verifier hours."""
-        if draws > MOST_DRAWS:
-            self.cannot(path, f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
-        return draws <= MOST_DRAWS
 
     def cannot(self, path: str, reason: str) -> None:
         """Record a field that could not be computed again."""

@@ -100,7 +100,25 @@ Reason = Callable[[Any, Measurement[Any], Terms], str | None]
 if the evidence, stored by an early version, lacks them."""
 
 
-def derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reason: Reason) -> Result:
+def candidate_rule(reason: Reason, **fields: Any) -> CandidateRule:
+    """The attribution rule with these fields, whose results have the sentences that `reason` makes."""
+
+    def derive(measured: Measurement[Any], terms: Terms) -> Result:
+        return _derived(rule, measured, terms, reason)
+
+    rule = CandidateRule(derive=derive, **fields)
+    return rule
+
+
+def without_strongest(token: int, log_e: float) -> str:
+    """The end of the sentence on an e-process that refutes by a single token, without which it has this logarithm."""
+    return (
+        f" Without token {token} it is e^{log_e:.2f}: that points to another tokeniser, another precision or an edit at this "
+        "place rather than to another writer."
+    )
+
+
+def _derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reason: Reason) -> Result:
     """The result of an attribution rule: of its exact test, or of a rank among reference generations.
 
     The null hypothesis and assumptions of an exact test name the candidate and its settings; they are taken from the

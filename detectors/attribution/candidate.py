@@ -155,11 +155,6 @@ class Candidate:
         return chat.render(model.chat_template, prompt, model.special_tokens)
 
 
-def describe(decoding: Setting) -> str:
-    """A setting in words: `temperature 0.8, top-p 0.95`, or `in this order: top-p 0.95, temperature 0.8`."""
-    return str(decoding)
-
-
 def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
     """Key -> alternatives, as written."""
     keys, chosen = (*OFF, "beams", *_WORDS), dict[str, list[str]]()

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.attribution.base import CandidateRule, Outcome, derived, is_robust, level_of
+from llm_audit.detectors.attribution.base import Outcome, candidate_rule, is_robust, level_of, without_strongest
 from llm_audit.detectors.attribution.support import EPSILON, finite, inside
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.results import Result
 from llm_audit.results.evidence import Tempering
 from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
 from llm_audit.stats import eprocess
@@ -60,11 +59,6 @@ def outcome(evidence: Tempering, level: float) -> Outcome:
     return Outcome(e_to_p(peak), end, end, is_robust(peak, without, level))
 
 
-def derive(measured: Measurement[Tempering], terms: Terms) -> Result:
-    """The test's result: the p-value that follows from the largest e-value, whether the candidate is refuted, and why."""
-    return derived(rule, measured, terms, _reason)
-
-
 def _reason(evidence: Tempering, measured: Measurement[Any], terms: Terms) -> str | None:
     if evidence.strongest is None or measured.n is None:
         return None
@@ -79,10 +73,7 @@ def _reason(evidence: Tempering, measured: Measurement[Any], terms: Terms) -> st
             f" {evidence.outside} of {measured.n:,} tokens are impossible under these settings; {EPSILON:.0%} are allowed for."
         )
     if not is_robust(peak, without, level):
-        sentence += (
-            f" Without token {evidence.strongest} it is e^{without:.2f}: that points to another tokeniser, "
-            "another precision or an edit at this place rather than to another writer."
-        )
+        sentence += without_strongest(evidence.strongest, without)
     return sentence
 
 
@@ -96,7 +87,8 @@ def _mixed(products: Sequence[float | None]) -> float:
     return float(average_e([math.inf if product is None else product for product in products]))
 
 
-rule = CandidateRule(
+rule = candidate_rule(
+    _reason,
     code="AUD202",
     name="e-process",
     title="Tempering e-process",
@@ -106,5 +98,4 @@ rule = CandidateRule(
     statistic=log_e,
     measure=measure,
     outcome=outcome,
-    derive=derive,
 )

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from llm_audit.detectors.attribution.base import CandidateRule, Outcome, derived
+from llm_audit.detectors.attribution.base import Outcome, candidate_rule
 from llm_audit.detectors.attribution.support import inside
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.reports.format import p_cell, p_statement
-from llm_audit.results import Result
 from llm_audit.results.evidence import MartingaleZ
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import concentration
@@ -46,11 +45,6 @@ def outcome(evidence: MartingaleZ, level: float) -> Outcome:
     return Outcome(concentration.z_test(deviation, evidence.variance).p_value, None, deviation / evidence.tokens)
 
 
-def derive(measured: Measurement[MartingaleZ], terms: Terms) -> Result:
-    """The result; its sentence states the finite-sample certificate."""
-    return derived(rule, measured, terms, _reason)
-
-
 def _reason(evidence: MartingaleZ, measured: Measurement[Any], terms: Terms) -> str | None:
     n = evidence.tokens
     if not n:
@@ -80,7 +74,8 @@ def _tokens(n: int) -> str:
     return f"{n:,} tokens" if n <= 1_000_000 else "over a million tokens"
 
 
-rule = CandidateRule(
+rule = candidate_rule(
+    _reason,
     code="AUD201",
     name="gap",
     title="Surprisal against entropy",
@@ -90,6 +85,5 @@ rule = CandidateRule(
     statistic=absolute_gap,
     measure=measure,
     outcome=outcome,
-    derive=derive,
     approximate=True,
 )

@@ -15,7 +15,6 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.attribution.base import CandidateRule
-from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import Datasheet, Population, build
@@ -124,7 +123,7 @@ def reference_population(
     texts = [generation.text.rstrip("\n") for generation in first.values()]
     sheet = Datasheet(
         name=name,
-        description=f"texts by {terminal_safe(author.name)} ({describe(decoding)}), each for another prompt",
+        description=f"texts by {terminal_safe(author.name)} ({decoding}), each for another prompt",
         sources={"generations": len(texts)},
         collected="generated",
         language="any",
@@ -133,7 +132,7 @@ def reference_population(
         target_n=min(1000, max(1, len(texts) // 2)),
         scorer=author.reference_terms(decoding),
         model=author.session.model.name,
-        author=f"{terminal_safe(author.session.model.name)}, {describe(decoding)}",
+        author=f"{terminal_safe(author.session.model.name)}, {decoding}",
     )
     scored = author.session.score_each(texts, REFERENCE_REQUEST, author.decodings, progress)
     windows = (under(dict(zip(author.decodings, scores, strict=True)), decoding) for scores in scored)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.attribution import e_process, pit
 from llm_audit.detectors.attribution.base import CandidateRule
-from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.refutation import Refutation, least_refuted, refutation
 from llm_audit.detectors.attribution.text import Author, Text, under
 from llm_audit.detectors.rule import Measurement, Terms
@@ -50,7 +49,7 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
     evidence = Settings(
         settings=tuple(
             Setting(
-                name=describe(decoding),
+                name=str(decoding),
                 tests=tuple(
                     Deciding(rule=code, evidence=None if tested is shown else measurement.evidence)
                     for code, measurement in tested.deciding.items()
@@ -82,7 +81,7 @@ def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
         candidate=candidate.name,
         role=author.role,
         model=ModelIdentity(name=model.name, digest=model.digest, dtype=author.session.dtype),
-        settings=tuple(describe(setting) for setting in candidate.settings),
+        settings=tuple(map(str, candidate.settings)),
         context=_read_before(author, prompt),
         exact=False,
         verdict=Authorship.NOT_ASSESSABLE,

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.attribution.base import CandidateRule, Outcome, derived, is_robust, level_of
+from llm_audit.detectors.attribution.base import Outcome, candidate_rule, is_robust, level_of, without_strongest
 from llm_audit.detectors.attribution.support import finite, null_logprob
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.results import Result
 from llm_audit.results.evidence import Against, LikelihoodRatio, Ratio
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import likelihood_ratio
@@ -56,11 +55,6 @@ def outcome(evidence: LikelihoodRatio, level: float) -> Outcome:
     return Outcome(e_to_p(peak), end, end, is_robust(peak, without, level))
 
 
-def derive(measured: Measurement[LikelihoodRatio], terms: Terms) -> Result:
-    """The test's result: the p-value that the largest likelihood ratio gives, whether the candidate is refuted, and why."""
-    return derived(rule, measured, terms, _reason)
-
-
 def _reason(evidence: LikelihoodRatio, measured: Measurement[Any], terms: Terms) -> str | None:
     if evidence.end is None:
         return "No rival was named, or none could be scored; there is nothing to compare with."
@@ -73,10 +67,7 @@ def _reason(evidence: LikelihoodRatio, measured: Measurement[Any], terms: Terms)
         f"takes e^{-math.log(level):.2f}."
     )
     if not is_robust(peak, without, level):
-        sentence += (
-            f" Without token {evidence.strongest} it is e^{without:.2f}: that points to another tokeniser, another "
-            "precision or an edit at this place rather than to another writer."
-        )
+        sentence += without_strongest(evidence.strongest, without)
     return sentence
 
 
@@ -107,7 +98,8 @@ def least(against: Sequence[Against]) -> float:
     return min(log_of(ratio) for candidate in against for ratio in candidate.settings)
 
 
-rule = CandidateRule(
+rule = candidate_rule(
+    _reason,
     code="AUD204",
     name="likelihood-ratio",
     title="Likelihood ratio against the rivals",
@@ -118,6 +110,5 @@ rule = CandidateRule(
     statistic=log_e,
     measure=measure,
     outcome=outcome,
-    derive=derive,
     needs_rivals=True,
 )

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.attribution.base import ASSUMPTIONS, CandidateRule, Outcome, derived, level_of
+from llm_audit.detectors.attribution.base import ASSUMPTIONS, Outcome, candidate_rule, level_of
 from llm_audit.detectors.attribution.support import EPSILON, inside
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.reports.format import p_statement, p_value
-from llm_audit.results import Result
 from llm_audit.results.evidence import Fisher
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import pit
@@ -70,11 +69,6 @@ def outcome(evidence: Fisher, level: float) -> Outcome:
     return Outcome(p, None, abs(evidence.total / evidence.tokens - 1), p > level or 2 * p_outside <= level or confirmed)
 
 
-def derive(measured: Measurement[Fisher], terms: Terms) -> Result:
-    """The test's result: the two-sided p-value of Fisher's statistic, whether the candidate is refuted, and why."""
-    return derived(rule, measured, terms, _reason)
-
-
 def _reason(evidence: Fisher, measured: Measurement[Any], terms: Terms) -> str | None:
     if evidence.kolmogorov_smirnov is None or evidence.anderson_darling is None:
         return None
@@ -110,7 +104,8 @@ def _without_the_strongest(scores: TokenScores, draw: int) -> float:
     return p if scores.free_logprob is None else min(1.0, 2 * p)
 
 
-rule = CandidateRule(
+rule = candidate_rule(
+    _reason,
     code="AUD203",
     name="pit",
     title="Probability integral transform",
@@ -122,5 +117,4 @@ rule = CandidateRule(
     statistic=deviation,
     measure=measure,
     outcome=outcome,
-    derive=derive,
 )

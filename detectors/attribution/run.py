@@ -16,7 +16,7 @@ from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import at
 from llm_audit.detectors.attribution.conclude import conclude
 from llm_audit.detectors.attribution.sets import could_have_written
-from llm_audit.detectors.attribution.text import Author, Role, Scores, Text, under
+from llm_audit.detectors.attribution.text import Author, Role, Scores, Text
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import among
 from llm_audit.detectors.rule import Terms
@@ -28,17 +28,6 @@ from llm_audit.scoring.request import Prompted, Request, Windowing, context_leng
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
 from llm_audit.text import RawText, find_marks, without_marks
-
-__all__ = [
-    "REFERENCE_REQUEST",
-    "Author",
-    "Settings",
-    "as_put_out",
-    "find_rules",
-    "judge_texts",
-    "one_line_ending",
-    "under",
-]
 
 LONGEST = 4096
 """Most tokens of a text that are tested: exact tests need all tokens before each one, and attention is quadratic."""

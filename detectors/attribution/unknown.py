@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llm_audit.detectors.attribution.base import CandidateRule
-from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.known import unassessed
 from llm_audit.detectors.attribution.text import Text
 from llm_audit.detectors.populations import MINIMUM_TOKENS, among
@@ -34,7 +33,7 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
                 author,
                 None,
                 f"The prompt is unknown, and there are no reference generations of {candidate.model} with "
-                f"{describe(decoding)} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
+                f"{decoding} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
                 "and build a population of them with `llm-audit calibrate --generations`.",
             )
         if len(token_scores) < MINIMUM_TOKENS:

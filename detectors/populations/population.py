@@ -199,9 +199,9 @@ class Population:
         part = self.measure(window, [detector])
         return self.judge(alone(self.evidence([detector], [part]), 0), part)
 
-    def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
-        """The comparison of a window, or of a passage inside it, by all detectors: their combined conformal p-value."""
-        part = self.measure(window, detectors, stretch)
+    def compare_all(self, window: TokenScores, detectors: Sequence[Detector]) -> Comparison:
+        """The comparison of a window by all detectors: their combined conformal p-value."""
+        part = self.measure(window, detectors)
         return self.judge(self.evidence(detectors, [part]), part)
 
     def histogram(self, code: str, stretch: Stretch) -> Bins:
@@ -213,11 +213,6 @@ class Population:
         """The longest beginning on the grid, at most `longest_window`, of a window of `n_tokens` tokens."""
         limit = max(min(n_tokens, self.longest_window), MINIMUM_TOKENS)
         return Stretch(0, max(length for length in LENGTHS if length <= limit))
-
-    def passages(self, window: TokenScores) -> list[Stretch]:
-        """The whole passages of a window that the population can judge."""
-        starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
-        return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
 
     @cached_property
     def kinds(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ import math
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import counts
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, keyed_fields, title_of
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
@@ -48,10 +48,8 @@ def derive(measured: Measurement[KeyedBets], terms: Terms) -> Result:
     p, level = math.exp(log_p), terms.alpha / evidence.tests
     verdict, clause = decision(p, math.exp(log_floor), level)
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {evidence.key}",
+        **keyed_fields(rule, evidence.key),
         subject="document",
-        null=rule.null,
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): bets on the mark over {evidence.distinct:,} distinct inputs "
@@ -65,8 +63,6 @@ def derive(measured: Measurement[KeyedBets], terms: Terms) -> Result:
         n=evidence.distinct,
         log_e=path,
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.rule import NotDerivable, affordable
+from llm_audit.detectors.rule import NotDerivable, ResultFields, Rule, affordable
 from llm_audit.detectors.watermark.counts import Counts, law_of, tokens_needed, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.results import Effect, Statistic
@@ -35,6 +35,11 @@ ASSUMPTIONS = (
 
 MOST_LOG_E = 700.0
 """Largest logarithm of an e-value; larger ones are capped, since a float ends near e^709."""
+
+
+def keyed_fields(rule: Rule[Any, Any], key: str) -> ResultFields:
+    """The rule's part of a result about one key, whose id the name holds."""
+    return {**rule.result_fields, "name": f"{rule.title}, key {key}"}
 
 
 class Numbers(NamedTuple):

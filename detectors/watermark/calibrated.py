@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, requires
 from llm_audit.detectors.watermark import whole_text
-from llm_audit.detectors.watermark.base import numbers, title_of
+from llm_audit.detectors.watermark.base import keyed_fields, numbers, title_of
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.reports.format import p_statement
@@ -54,10 +54,8 @@ def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
     many = len(evidence.references)
     p, floor = (1 + as_low) / (1 + many), 1 / (1 + many)
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {evidence.key}",
+        **keyed_fields(rule, evidence.key),
         subject="document",
-        null=rule.null,
         verdict=decide(p, floor, terms.alpha),
         reason=(
             f"For comparison, no verdict rests on it. Key {evidence.key} ({title_of(evidence.scheme)}): {as_low:,} of {many:,} "
@@ -71,8 +69,6 @@ def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
         n=many,
         draws=Draws(count=many, exceeding=as_low, seed=None),
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +49,32 @@ def alike(evidence: ProbedChoices) -> bool:
     return int((_table(evidence).sum(axis=(0, 1)) > 0).sum()) < 2
 
 
-def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[ProbedChoices], terms: Terms) -> Result:
-    """The result of a test of choices."""
+def rule_of(
+    statistic: Literal["log_odds", "agreement"], *, code: str, name: str, title: str, question: str, null: str, method: str
+) -> Rule[ProbedChoices, ProbedChoices]:
+    """The rule that tests a table of choices by one of the statistics of `ranked`; the other arguments are those of `Rule`."""
+
+    def measure(evidence: ProbedChoices) -> Measurement[ProbedChoices]:
+        return Measurement(evidence.model_copy(update={"statistic": statistic}))
+
+    def derive(measured: Measurement[ProbedChoices], terms: Terms) -> Result:
+        return _result(rule, measured, terms)
+
+    rule = Rule[ProbedChoices, ProbedChoices](
+        code=code, name=name, title=title, question=question, null=null, assumptions=NATURAL, method=method,
+        measure=measure, derive=derive,
+    )  # fmt: skip
+    return rule
+
+
+def tested(rule: Rule[ProbedChoices, ProbedChoices], table: ProbedChoices, terms: Terms) -> Result:
+    """The result of such a rule on a table of choices."""
+    assert rule.measure is not None
+    return rule.derive(rule.measure(table), terms)
+
+
+def _result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[ProbedChoices], terms: Terms) -> Result:
+    """The permutation p-value of the table's statistic, and whether the endpoint marks its words."""
     requires(measured, ProbedChoices)
     evidence = measured.evidence
     ranking = ranked(evidence)

@@ -18,7 +18,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Observations,
     first_rows,
 )
-from llm_audit.stats import eprocess, spans
+from llm_audit.stats import eprocess
 from llm_audit.stats.combination import average_e
 from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
 from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExponential
@@ -71,11 +71,6 @@ class WholeText:
     def p_value(self) -> float:
         """The p-value; 0 only where it underflows."""
         return math.exp(self.log_p)
-
-    @property
-    def log10_p(self) -> float:
-        """log10 of the p-value, also where p itself underflows."""
-        return self.log_p / math.log(10)
 
 
 def described(law: Law) -> dict[str, str | float]:
@@ -147,58 +142,21 @@ def anytime(observations: Observations) -> eprocess.EProcess:
     return eprocess.mixture(kept.law.increments(kept.scores))
 
 
-@dataclass(frozen=True)
-class Windows:
-    """A scan of the text for marked parts.
-
-    Attributes:
-        scan: over the distinct scores.
-        tokens: (W, 2) first token of each window, and one past its last.
-    """
-
-    scan: spans.Scan
-    tokens: tuple[tuple[int, int], ...]
-
-    def rejected(self, alpha: float) -> list[tuple[int, int, float]]:
-        """Disjoint parts with a mark after Bonferroni over all windows: first token, one past the last, log p of the part."""
-        return [(*self.tokens[i], float(self.scan.log_p[i])) for i in spans.disjoint(self.scan, alpha)]
-
-
-def windows(observations: Observations, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Windows:
-    """Scan the text for parts that carry the mark.
-
-    Args:
-        observations: the scores of a text with at least one.
-        generator: of the simulated null.
-        draws: of it.
-        least: distinct inputs in the shortest windows.
-    """
-    kept = distinct(observations)
-    if len(kept) == 0:
-        raise AuditError("no token of the text can be scored under this key: give a longer text, or its prompt")
-    result = spans.scan(kept.scores, kept.law, generator, draws, least)
-    places = kept.positions
-    return Windows(result, tuple((int(places[start]), int(places[stop - 1]) + 1) for start, stop in result.windows))
-
-
-def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | None:
-    """The fewest distinct inputs with which p <= alpha.
+def tokens_needed(law: Law, alpha: float) -> int | None:
+    """The fewest distinct inputs with which p <= alpha is possible: with the largest scores, so that fewer never suffice.
 
     Args:
         law: of one score.
         alpha: level.
-        mean: mean score of a marked text; None: the largest possible scores, so that fewer inputs can never suffice.
 
     Returns:
-        None: not with 100,000, or never, because the mean is not above the null's.
+        None: not with 100,000.
     """
-    if mean is not None and mean <= law.mean:
-        return None
-    if mean is None and law.least(1) == -math.inf:
+    if law.least(1) == -math.inf:
         return 1
 
     def decides(n: int) -> bool:
-        return (law.least(n) if mean is None else law.log_tail(n * mean, n)) <= math.log(alpha)
+        return law.least(n) <= math.log(alpha)
 
     high = 1
     while not decides(high):

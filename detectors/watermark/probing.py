@@ -102,7 +102,7 @@ def probe(
     chosen = ProbedChoices(statistic="log_odds", words=WORDS, counts=table, unread=unread, draws=choices.DRAWS, seed=seed)
     terms, tests, notes = Terms(alpha), list[Result](), list[str]()
     if answered > unread:
-        tests.append(red_green.rule.derive(red_green.measure(chosen), terms))
+        tests.append(choices.tested(red_green.rule, chosen, terms))
     else:
         notes.append(wording.NO_CHOICES.write(unread=unread))
     if stories:
@@ -112,7 +112,7 @@ def probe(
     if sum(phases.fresh) and sum(phases.again):
         tests.append(cache_augmented.rule.derive(cache_augmented.measure(phases), terms))
     if answered > unread:
-        tests.append(gumbel.rule.derive(gumbel.measure(chosen), terms))
+        tests.append(choices.tested(gumbel.rule, chosen, terms))
     if failures:
         notes.append(wording.UNANSWERED.write(failed=len(failures), requests=plan.requests, reason=failures[0].reason))
     return _document(name, tests, notes, terms, plan, failures)

@@ -14,7 +14,7 @@ import numpy as np
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, decision, requires
-from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, summed, title_of
+from llm_audit.detectors.watermark.base import check_laws, e_value, keyed_fields, law, needed, numbers, summed, title_of
 from llm_audit.detectors.watermark.counts import described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import (
@@ -165,10 +165,8 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
     source = "what the model expects while it reads" if evidence.mode == "reading" else "what the model wrote"
     scores = f"scores {effect.value:.4g} each, {law(counted.law).mean:.4g} by chance" if effect else "has no score"
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {evidence.key}",
+        **keyed_fields(rule, evidence.key),
         subject="collection",
-        null=rule.null,
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): {source}, after {counted.distinct:,} contexts in "
@@ -181,8 +179,6 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
         n=counted.distinct,
         effect=effect,
         evidence=evidence,
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -14,6 +14,7 @@ from llm_audit.detectors.watermark.base import (
     Numbers,
     check_laws,
     e_value,
+    keyed_fields,
     law,
     needed,
     numbers,
@@ -88,7 +89,7 @@ def _plain(scheme: KeySequence, reading: Reading, most: int, seed: str) -> Summe
         reading=reading.name,
         tokens=closed.tokens,
         keys=closed.keys,
-        block=closed.block,
+        block=closed.tokens,
         cells=closed.cells,
         cost=closed.phi,
     )
@@ -98,7 +99,7 @@ def _ranked(scheme: KeySequence, reading: Reading, cost: alignment.Cost, most: i
     ids = reading.text.ids
     if len(ids) == 0:
         return _nothing(reading, scheme.length, cost)
-    observed = alignment.least_cost(scheme, scheme.costs(ids), cost, len(ids))
+    observed = alignment.least_cost(scheme, scheme.costs(ids), cost)
     ranked = alignment.fresh_keys(scheme, reading.text, generator(seed, "fresh keys"), cost, draws=most, stop=STOP)
     return FreshKeys(
         reading=reading.name,
@@ -151,10 +152,8 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         draws = Draws(count=0, exceeding=0, seed=draws.seed)
     more = needed(best, level / len(evidence.readings)) if isinstance(best, Summed) else ""
     return Result(
-        rule=asking.code,
-        name=f"{asking.title}, key {evidence.key}",
+        **keyed_fields(asking, evidence.key),
         subject="document",
-        null=asking.null,
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; {p_statement(p, alpha=level)}{ways}; {clause}.{more}"
@@ -167,8 +166,6 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         effect=effect,
         draws=draws,
         evidence=evidence,
-        assumptions=asking.assumptions,
-        method=asking.method,
     )
 
 

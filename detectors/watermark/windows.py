@@ -6,7 +6,7 @@ import math
 
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, keyed_fields, law, title_of
 from llm_audit.detectors.watermark.counts import described, distinct
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
@@ -98,10 +98,8 @@ def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
             )
         )
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {evidence.key}",
+        **keyed_fields(rule, evidence.key),
         subject="document",
-        null=rule.null,
         verdict=verdict,
         reason=f"Key {evidence.key} ({title_of(evidence.scheme)}): {parts}; {p_statement(p, alpha=level)}; {clause}.",
         statistic=Statistic(name="largest log e over windows", value=scan.statistic, unit="nats"),
@@ -111,8 +109,6 @@ def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
         draws=Draws(count=scan.draws, exceeding=scan.exceeding, seed=evidence.seed),
         evidence=evidence,
         spans=tuple(marked),
-        assumptions=rule.assumptions,
-        method=rule.method,
     )
 
 

@@ -38,11 +38,7 @@ def signed_provenance(report: Report) -> Seen:
 
 def watermark_test(report: Report) -> Seen:
     """Whether any text carries the mark of a key that was given."""
-    judged = [
-        (Pointer(where=f"{document.name}, {result.rule}", path=f"{place.path}/combined"), result)
-        for place, document in _places(report)
-        if (result := document.combined) and result.family == "watermark" and result.p_value is not None
-    ]
+    judged = _judged(report, "watermark")
     if not judged:
         return not_testable("The report tests no text for a watermark, which takes the scheme and its key.")
     alpha = report.manifest.alpha
@@ -64,11 +60,7 @@ def watermark_test(report: Report) -> Seen:
 
 def statistical_detection(report: Report) -> Seen:
     """Whether any text is unlike the human texts that it was compared with."""
-    judged = [
-        (Pointer(where=f"{document.name}, {result.rule}", path=f"{place.path}/combined"), result)
-        for place, document in _places(report)
-        if (result := document.combined) and result.family == "origin" and result.p_value is not None
-    ]
+    judged = _judged(report, "origin")
     unjudged = len(report.documents) - len(judged)
     left_out = (
         [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not judged, and so not cleared."] if unjudged else []
@@ -163,6 +155,15 @@ def tamper_findings(report: Report) -> Seen:
 def _places(report: Report) -> Iterator[tuple[Pointer, Document]]:
     for number, document in enumerate(report.documents):
         yield Pointer(where=document.name, path=f"/subjects/{number}"), document
+
+
+def _judged(report: Report, family: str) -> list[tuple[Pointer, Result]]:
+    """The results that verdicts on documents rest on, of a family, as far as they have a p-value."""
+    return [
+        (Pointer(where=f"{document.name}, {result.rule}", path=f"{place.path}/combined"), result)
+        for place, document in _places(report)
+        if (result := document.combined) and result.family == family and result.p_value is not None
+    ]
 
 
 def _tests(report: Report, family: str) -> Iterator[tuple[Pointer, Result]]:

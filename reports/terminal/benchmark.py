@@ -11,6 +11,7 @@ from llm_audit.results import Benchmark, FalseAlarms, Power
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def print_benchmark(benchmark: Benchmark, console: Console, *, fairness: bool = False) -> None:
@@ -35,13 +36,7 @@ def print_benchmark(benchmark: Benchmark, console: Console, *, fairness: bool = 
 
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    for name in ("human", "machine", "AUROC", "TPR at 1 % FPR", "found at α .01", "at α .05"):
-        table.add_column(name, justify="right")
+    table = _table(title, ("",), ("human", "machine", "AUROC", "TPR at 1 % FPR", "found at α .01", "at α .05"))
     for row in rows:
         table.add_row(
             terminal_safe(getattr(row, first)), f"{row.n_human:,}", f"{row.n_machine:,}",
@@ -53,17 +48,22 @@ def _print_power(title: str, rows: list[Power], console: Console, first: str) ->
 
 
 def _print_alarms(title: str, rows: list[FalseAlarms], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for name in ("by", "group"):
-        table.add_column(name)
-    for name in ("n", "α .05", "α .01"):
-        table.add_column(name, justify="right")
+    table = _table(title, ("by", "group"), ("n", "α .05", "α .01"))
     for row in rows:
         table.add_row(
             terminal_safe(row.by), terminal_safe(row.group), f"{row.n:,}", percent(row.at_5_percent), percent(row.at_1_percent)
         )
     console.print(table)
     console.print()
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in words:
+        table.add_column(name)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table

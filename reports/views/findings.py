@@ -37,9 +37,6 @@ from llm_audit.results.rules import FAMILIES, Describe, RuleFacts
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
 
-OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
-"""Verdicts without an answer: neither finding nor pass."""
-
 
 def no_statement(subject: str) -> str:
     """The sentence on a subject, such as a document or an endpoint, that was not judged."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
-from llm_audit.gating import base_revision
+from llm_audit.gating.changes import base_revision
 from llm_audit.verification import verify
 from tests.cli.tool import HUMAN, PREDICTABLE, Outcome, Tool, sentence
 from tests.reports.checks import schema

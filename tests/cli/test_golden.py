@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fixtures.golden.make import CASES, WATERMARKS, command
-from llm_audit.reports import render_html, render_json
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Report
 from tests.cli.tool import Tool
 from tests.reports.test_terminal import printed

@@ -12,8 +12,8 @@ import pytest
 
 import llm_audit.scoring.session as session_module
 from llm_audit.detectors.registry import described
-from llm_audit.reports import render_json
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, jsonl
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Report, Served, Verdict
 from llm_audit.scoring.engine import Engine
 from tests.cli.conftest import write_texts

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from llm_audit.cli import main
-from llm_audit.reports import json_schema
+from llm_audit.reports.formats.json import schema as json_schema
 
 COMMAND = [sys.executable, "-c", "from llm_audit.cli import main; main()"]
 ESSAYS = Path(__file__).parents[2] / "fixtures" / "texts"

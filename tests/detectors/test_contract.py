@@ -9,9 +9,9 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import find, registry, statistic_rule
-from llm_audit.detectors.attribution import find_rules as find_candidate_rules
 from llm_audit.detectors.attribution import pit
 from llm_audit.detectors.attribution.base import Outcome
+from llm_audit.detectors.attribution.run import find_rules as find_candidate_rules
 from llm_audit.detectors.integrity.base import IntegrityRule, Oddities, find_rules
 from llm_audit.detectors.membership.likelihood import loss
 from llm_audit.detectors.origin import curvature, log_rank, lrr, perplexity_ratio
@@ -103,9 +103,9 @@ BROKEN_TESTS = {
     "refutes 400 of 400": {"outcome": lambda evidence, level: Outcome(0.01, None, 0.0)},
     "gives p = 2": {"outcome": lambda evidence, level: Outcome(2.0, None, 0.0)},
     "derives what it did not measure": {"outcome": lambda evidence, level: Outcome(0.5, None, 0.0)},
-    "derives two results": {"derive": lambda measured, terms: said(pit.derive(measured, terms), str(next(CALLS)))},
-    "gives no reason": {"derive": lambda measured, terms: said(pit.derive(measured, terms), " ")},
-    "from what is stored": {"derive": lambda measured, terms: said(pit.derive(measured, terms), str(measured.null))},
+    "derives two results": {"derive": lambda measured, terms: said(pit.rule.derive(measured, terms), str(next(CALLS)))},
+    "gives no reason": {"derive": lambda measured, terms: said(pit.rule.derive(measured, terms), " ")},
+    "from what is stored": {"derive": lambda measured, terms: said(pit.rule.derive(measured, terms), str(measured.null))},
     "finds unlikelier": {"statistic": lambda scores: float(scores.logprob.mean())},
 }
 

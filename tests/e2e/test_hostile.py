@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from llm_audit.reports import render_html
+from llm_audit.reports.formats.html import render as render_html
 from llm_audit.results import Report
 from tests.reports.checks import FORBIDDEN, LOADING, OURS
 from tests.reports.hostile import HANDFULS, PAYLOADS, WORLDS, everywhere, harmless, shifted

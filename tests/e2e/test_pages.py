@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from llm_audit.reports import render_html
+from llm_audit.reports.formats.html import render as render_html
 from tests.e2e.pages import PAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

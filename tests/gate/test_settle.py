@@ -8,7 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_audit.gating import Terms, read_baseline, renewed, settle
+from llm_audit.gating.baseline import read_baseline, renewed
+from llm_audit.gating.settle import Terms, settle
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from tests.reports import factory
 

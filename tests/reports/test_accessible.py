@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from llm_audit.reports import render_html
 from llm_audit.reports.charts.canvas import palette
 from llm_audit.reports.formats.html import TEMPLATES
+from llm_audit.reports.formats.html import render as render_html
 from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.plots import parsed

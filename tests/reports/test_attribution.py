@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from llm_audit.reports import render_html
 from llm_audit.reports.charts.figures import ROWS, path, value_ticks
+from llm_audit.reports.formats.html import render as render_html
 from llm_audit.reports.views.attribution import pictures
 from llm_audit.results import Attribution, Document, Trace
 from tests.reports import factory

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from llm_audit.reports import render_html
+from llm_audit.reports.formats.html import render as render_html
 from llm_audit.reports.terminal.benchmark import print_benchmark
 from llm_audit.reports.views.benchmark import unfair
 from llm_audit.results import FalseAlarms, Interval

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import render_html
+from llm_audit.reports.formats.html import render as render_html
 from llm_audit.results import Report
 from llm_audit.results.report import Plugin
 from tests.reports import factory

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.schema import command
-from llm_audit.reports import json_schema, render_json
+from llm_audit.reports.formats.json import render as render_json
+from llm_audit.reports.formats.json import schema as json_schema
 from llm_audit.results import Report
 from tests.reports import factory
 

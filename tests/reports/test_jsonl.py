@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.reports import render_json
 from llm_audit.reports.formats import jsonl
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
 from tests.reports import factory

@@ -16,8 +16,7 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.reports import renderer_for
-from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.formats import FORMATS, renderer_for
 from llm_audit.text import discover
 from tests.reports import factory
 

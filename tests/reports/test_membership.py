@@ -13,7 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from llm_audit.reports import json_schema, render_html, render_json
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.formats.json import render as render_json
+from llm_audit.reports.formats.json import schema as json_schema
 from llm_audit.reports.views.membership import FIRST, MOST
 from llm_audit.reports.views.tested import draws, histogram
 from llm_audit.results import Draws, Membership, Statistic, Verdict

@@ -13,10 +13,12 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.reports import render_html, render_json, write_report
 from llm_audit.reports.formats import html
 from llm_audit.reports.formats.html import ALL_PICTURED, MOST_PICTURED
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.reports.views.documents import worst_first
+from llm_audit.reports.write import write_report
 from llm_audit.results import Report, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
@@ -134,8 +136,8 @@ def test_files_are_written_side_by_side_with_the_index_last(
     assert written == html.pages(report, "r.html", 300_000) and len(written) > 2
 
 
-RENDER = "import sys; from llm_audit.reports import render_html; from llm_audit.results import Report; " \
-    "sys.stdout.buffer.write(render_html(Report.model_validate_json(sys.stdin.buffer.read())).encode())"  # fmt: skip
+RENDER = "import sys; from llm_audit.reports.formats.html import render; from llm_audit.results import Report; " \
+    "sys.stdout.buffer.write(render(Report.model_validate_json(sys.stdin.buffer.read())).encode())"  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from llm_audit.reports import json_schema, render_html, render_json
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.formats.json import render as render_json
+from llm_audit.reports.formats.json import schema as json_schema
 from llm_audit.reports.terminal.substitution import FAILURES_SHOWN
 from llm_audit.reports.views.substitution import DOTS, FAILURES, dots, log_ticks
 from llm_audit.results import Point, Served, Substitution, Verdict

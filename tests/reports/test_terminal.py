@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from llm_audit.reports import print_report
+from llm_audit.reports.terminal.report import print_report
 from llm_audit.results import Report
 from tests.reports import factory
 

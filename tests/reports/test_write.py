@@ -12,8 +12,8 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.reports import render_html, write_report
-from llm_audit.reports.write import write
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.write import write, write_report
 from tests.reports import factory
 
 

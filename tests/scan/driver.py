@@ -12,7 +12,7 @@ from pathlib import Path
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.reports import write_report
+from llm_audit.reports.write import write_report
 from llm_audit.results import Corpus as CorpusReport
 from llm_audit.results import Manifest, ModelIdentity, Verdict
 from llm_audit.scanning import corpus as corpora

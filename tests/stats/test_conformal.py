@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, binomtest, kstest
 
 from llm_audit.stats import conformal
@@ -23,6 +23,11 @@ def assert_size(p: NDArray[np.float64], *, exact: bool) -> None:
         assert binomtest(rejections, len(p), alpha, alternative="greater").pvalue > 1e-4, (alpha, rejections)
         if exact:
             assert binomtest(rejections, len(p), alpha, alternative="less").pvalue > 1e-4, (alpha, rejections)
+
+
+def combined_p_value(calibration: ArrayLike, scores: ArrayLike) -> float:
+    extreme = conformal.Ranked(np.asarray(calibration)).at_least_as_extreme(scores)
+    return float((1 + extreme.sum()) / (len(extreme) + 1))
 
 
 def correlated(rng: np.random.Generator, n: int, k: int = 4, rho: float = 0.7) -> NDArray[np.float64]:
@@ -57,7 +62,7 @@ def test_size_of_the_combination_under_dependence(rho: float) -> None:
     p = np.empty(RUNS)
     for i in range(RUNS):
         sample = correlated(rng, 1000 if i % 5 == 0 else N + 1, rho=rho)
-        p[i] = conformal.combined_p_value(sample[1:], sample[0])
+        p[i] = combined_p_value(sample[1:], sample[0])
     assert_size(p, exact=False)
     large = p[::5]  # n = 999: every alpha is on the grid of attainable p-values
     assert kstest(large, "uniform").pvalue > 1e-4
@@ -70,7 +75,7 @@ def test_size_of_the_combination_with_heavy_tails_and_ties() -> None:
         sample = correlated(rng, N + 1)
         sample[:, 0] = np.round(sample[:, 0])
         sample[:, 1] = np.exp(3 * sample[:, 1])
-        p.append(conformal.combined_p_value(sample[1:], sample[0]))
+        p.append(combined_p_value(sample[1:], sample[0]))
     assert_size(np.array(p), exact=False)
 
 
@@ -79,7 +84,7 @@ def test_power_and_direction_of_the_combination() -> None:
     rng = np.random.default_rng(5)
     reference = correlated(rng, 1000)
     up, down = (
-        np.mean([conformal.combined_p_value(reference, x + np.array([shift, 0, 0, 0])) <= 0.05 for x in correlated(rng, 400)])
+        np.mean([combined_p_value(reference, x + np.array([shift, 0, 0, 0])) <= 0.05 for x in correlated(rng, 400)])
         for shift in (2.5, -2.5)
     )
     best_single = np.mean(rng.standard_normal(100_000) + 2.5 > 1.645)
@@ -113,16 +118,16 @@ def test_the_combination_of_one_score_is_its_p_value() -> None:
     rng = np.random.default_rng(6)
     reference = rng.standard_normal(300)
     for score in (-2.0, 0.1, 1.3, 9.0):
-        assert conformal.combined_p_value(reference[:, None], [score]) == conformal.p_value(reference, score)
+        assert combined_p_value(reference[:, None], [score]) == conformal.p_value(reference, score)
 
 
 def test_the_combination_ignores_the_order_of_documents_and_detectors() -> None:
     rng = np.random.default_rng(7)
     reference, score = correlated(rng, 200), np.array([1.0, 2.0, 0.5, 1.5])
-    p = conformal.combined_p_value(reference, score)
-    assert conformal.combined_p_value(reference[::-1], score) == p
-    assert conformal.combined_p_value(reference[:, ::-1], score[::-1]) == p
-    assert conformal.combined_p_value(np.exp(reference), np.exp(score)) == p
+    p = combined_p_value(reference, score)
+    assert combined_p_value(reference[::-1], score) == p
+    assert combined_p_value(reference[:, ::-1], score[::-1]) == p
+    assert combined_p_value(np.exp(reference), np.exp(score)) == p
 
 
 @given(st.integers(1, 400), st.floats(0.001, 0.2))
@@ -163,4 +168,4 @@ def test_bad_scores_are_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         conformal.p_value([1.0], np.nan)
     with pytest.raises(ValueError, match="expected 2 finite scores"):
-        conformal.combined_p_value([[1.0, 2.0]], [1.0])
+        combined_p_value([[1.0, 2.0]], [1.0])

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.stats.combination import benjamini_hochberg
-from llm_audit.stats.conformal import combined_p_value
 from llm_audit.stats.discovery import Adjusting, Reaching, fewest_findings, findings_needed
 from tests.results import arrays
+from tests.stats.test_conformal import combined_p_value
 
 ALPHAS = st.sampled_from([0.01, 0.05, 0.1, 0.2, 0.5])
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import betabinom, binomtest
+from scipy.stats import binom, binomtest
 
 from llm_audit.stats import classification, exceedance
 from llm_audit.stats.conformal import Interval
@@ -22,14 +22,20 @@ tail = cache(exceedance.tail)
 interval = cache(exceedance.rate_interval)
 
 
-@pytest.mark.parametrize(("n", "honest", "rank"), [(4, 5, 1), (4, 5, 2), (3, 4, 4), (5, 3, 3), (1, 6, 1)])
-def test_tail_against_all_arrangements(n: int, honest: int, rank: int) -> None:
+def power(n: int, rate: float, honest: int, alpha: float) -> float:
+    """P(p <= alpha) with n requests, of which each lies above with probability `rate`."""
+    needed = exceedance.needed_above(n, honest, alpha)
+    return 0.0 if needed is None else float(binom.sf(needed - 1, n, rate))
+
+
+@pytest.mark.parametrize(("n", "honest"), [(4, 5), (3, 4), (5, 3), (1, 6)])
+def test_tail_against_all_arrangements(n: int, honest: int) -> None:
     counts = []
     for places in itertools.combinations(range(n + honest), n):
         others = sorted(set(range(n + honest)) - set(places))
-        counts.append(sum(place > others[-rank] for place in places))
+        counts.append(sum(place > others[-1] for place in places))
     for above in range(n + 1):
-        assert tail(above, n, honest, rank) == float(Fraction(sum(c >= above for c in counts), len(counts)))
+        assert tail(above, n, honest) == float(Fraction(sum(c >= above for c in counts), len(counts)))
 
 
 def test_tail_by_hand_and_at_its_floor() -> None:
@@ -37,24 +43,20 @@ def test_tail_by_hand_and_at_its_floor() -> None:
     assert tail(3, 60, 1000) == math.comb(60, 3) / math.comb(1060, 3)
     assert tail(0, 60, 1000) == 1
     assert tail(2000, 2000, 2000) == np.finfo(np.float64).tiny
-    assert tail(3, 60, 1000, 5) == pytest.approx(betabinom.sf(2, 60, 5, 996), rel=1e-9)
 
 
 def test_the_finding_by_hand() -> None:
     found = exceedance.exceedance([3.0, 5.0, 6.0, np.inf], [1.0, 5.0, 2.0, 4.0])
     assert found == (2, 5.0, math.comb(4, 2) / math.comb(8, 2), 1 / math.comb(8, 4))  # the tie counts as honest
-    second = exceedance.exceedance([3.0, 5.0, 6.0, np.inf], [1.0, 5.0, 2.0, 4.0], rank=2)
-    assert second[:3] == (3, 4.0, tail(3, 4, 4, 2))
 
 
-@pytest.mark.parametrize("rank", [1, 3])
-def test_size_and_ties(rank: int) -> None:
-    rng = np.random.default_rng(rank)
+def test_size_and_ties() -> None:
+    rng = np.random.default_rng(1)
     for discrete in (False, True):
         pooled = rng.integers(0, 30, (RUNS, 120)).astype(float) if discrete else rng.standard_normal((RUNS, 120))
-        p = np.array([exceedance.exceedance(row[:40], row[40:], rank).p_value for row in pooled])
+        p = np.array([exceedance.exceedance(row[:40], row[40:]).p_value for row in pooled])
         assert_size(p)
-        attained = max(tail(k, 40, 80, rank) for k in range(41) if tail(k, 40, 80, rank) <= 0.05)
+        attained = max(tail(k, 40, 80) for k in range(41) if tail(k, 40, 80) <= 0.05)
         if not discrete:  # the law is exact, so the largest attainable level is attained
             assert binomtest(int((p <= 0.05).sum()), RUNS, attained).pvalue > 1e-3
 
@@ -69,46 +71,45 @@ def test_a_twentieth_is_found_in_sixty_to_a_hundred_requests() -> None:
     above = (rng.standard_normal((RUNS, n)) + 100 * (rng.random((RUNS, n)) < 0.05) > honest).sum(axis=1)
     found = np.mean([tail(int(k), n, 2000) <= 0.01 for k in above])
     assert found >= 0.9
-    assert found == pytest.approx(exceedance.power(n, 0.05, 2000, 0.01), abs=0.03)
-    assert exceedance.power(n - 1, 0.05, 2000, 0.01) < 0.9
+    assert found == pytest.approx(power(n, 0.05, 2000, 0.01), abs=0.03)
+    assert power(n - 1, 0.05, 2000, 0.01) < 0.9
     # With so many honest values that one request decides, it takes ln(1 / .05) / .05.
     assert exceedance.requests_needed(0.05, 5841, 0.01, wanted=0.95) == 59 == math.ceil(math.log(0.05) / math.log(0.95))
 
 
-@given(st.integers(1, 60), st.integers(1, 4), st.sampled_from([0.05, 0.01, 0.001]), st.data())
+@given(st.integers(1, 60), st.integers(1, 2000), st.sampled_from([0.05, 0.01, 0.001]))
 @settings(max_examples=60)
-def test_the_plan_is_the_smallest_that_decides(n: int, rank: int, alpha: float, data: st.DataObject) -> None:
-    honest = data.draw(st.integers(rank, 2000))
-    needed = exceedance.needed_above(n, honest, alpha, rank)
-    assert needed == next((k for k in range(n + 1) if tail(k, n, honest, rank) <= alpha), None)
+def test_the_plan_is_the_smallest_that_decides(n: int, honest: int, alpha: float) -> None:
+    needed = exceedance.needed_above(n, honest, alpha)
+    assert needed == next((k for k in range(n + 1) if tail(k, n, honest) <= alpha), None)
 
 
 def test_plans_that_cannot_work() -> None:
     assert exceedance.needed_above(60, 60 * 99, 0.01) == 1
     assert exceedance.needed_above(60, 60 * 99 - 1, 0.01) == 2
     assert exceedance.needed_above(3, 3, 0.01) is None
-    assert exceedance.power(3, 1.0, 3, 0.01) == 0
+    assert power(3, 1.0, 3, 0.01) == 0
     assert exceedance.requests_needed(0.05, 89, 0.01) is None  # .95^89 > .01
     assert exceedance.requests_needed(0.05, 200, 0.01, most=50) is None
     assert exceedance.requests_needed(0.05, 100, 0.01, most=1000) is None
 
 
 def test_requests_needed_is_the_first_with_that_power() -> None:
-    for rate, honest, rank in ((0.05, 300, 1), (0.3, 60, 3), (1.0, 30, 1)):
-        n = exceedance.requests_needed(rate, honest, 0.01, rank=rank)
-        assert n == next(n for n in range(1, 1000) if exceedance.power(n, rate, honest, 0.01, rank) >= 0.9)
+    for rate, honest in ((0.05, 300), (0.3, 60), (1.0, 30)):
+        n = exceedance.requests_needed(rate, honest, 0.01)
+        assert n == next(n for n in range(1, 1000) if power(n, rate, honest, 0.01) >= 0.9)
 
 
-@pytest.mark.parametrize(("n", "honest", "rank"), [(20, 50, 1), (60, 200, 1), (60, 200, 5), (200, 1000, 3), (300, 100, 2)])
+@pytest.mark.parametrize(("n", "honest"), [(20, 50), (60, 200), (200, 1000), (300, 100)])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])
-def test_coverage(n: int, honest: int, rank: int, share: float) -> None:
+def test_coverage(n: int, honest: int, share: float) -> None:
     """10,000 audits, honest values anew in each; a fifth of the requests is substituted without being moved."""
     rng = np.random.default_rng(7)
-    flagged = rng.beta(rank, honest + 1 - rank, RUNS)  # law of the false-flag rate at the rank-th largest of N
+    flagged = rng.beta(1, honest, RUNS)  # law of the false-flag rate at the largest of N
     others = rng.binomial(n, share, RUNS)
     hidden = rng.binomial(n - others, 0.2)
     above = others + rng.binomial(n - others - hidden, flagged)
-    bounds = [interval(int(k), n, honest, rank) for k in above]
+    bounds = [interval(int(k), n, honest) for k in above]
     covered = sum(low <= share <= high for low, high in bounds)
     assert binomtest(covered, RUNS, 0.95, alternative="less").pvalue > 1e-3
     assert np.mean([low <= share for low, _ in bounds]) > 0.97
@@ -116,20 +117,19 @@ def test_coverage(n: int, honest: int, rank: int, share: float) -> None:
 
 
 def test_the_false_flag_rate_has_that_law() -> None:
-    """What `test_coverage` draws from: P(a value exceeds the third largest of 50)."""
-    sample = np.sort(np.random.default_rng(8).random((RUNS, 50)), axis=1)[:, -3]
-    assert np.mean(1 - sample) == pytest.approx(3 / 51, abs=0.002)
-    assert np.std(1 - sample) == pytest.approx(math.sqrt(3 * 48 / 51**2 / 52), abs=0.002)
+    """What `test_coverage` draws from: P(a value exceeds the largest of 50)."""
+    sample = np.random.default_rng(8).random((RUNS, 50)).max(axis=1)
+    assert np.mean(1 - sample) == pytest.approx(1 / 51, abs=0.002)
+    assert np.std(1 - sample) == pytest.approx(math.sqrt(50 / 51**2 / 52), abs=0.002)
 
 
-@pytest.mark.parametrize("rank", [1, 4])
-def test_the_interval_excludes_nothing_substituted_when_the_test_does(rank: int) -> None:
+def test_the_interval_excludes_nothing_substituted_when_the_test_does() -> None:
     for above in range(41):
-        low, high = interval(above, 40, 100, rank)
-        assert (low > 0) == (tail(above, 40, 100, rank) <= 0.025)
+        low, high = interval(above, 40, 100)
+        assert (low > 0) == (tail(above, 40, 100) <= 0.025)
         assert low <= above / 40 <= high
         assert high == pytest.approx(classification.binomial_interval(above, 40)[1])
-    lows = [interval(above, 40, 100, rank).lower for above in range(41)]
+    lows = [interval(above, 40, 100).lower for above in range(41)]
     assert lows == sorted(lows)
 
 
@@ -141,9 +141,9 @@ def test_with_many_honest_values_the_interval_is_nearly_that_of_a_known_rate() -
 
 
 def test_what_cannot_be_counted_is_refused() -> None:
-    for values, honest, rank in (([], [1.0], 1), ([1.0], [], 1), ([np.nan], [1.0], 1), ([1.0], [np.inf], 1), ([1.0], [1.0], 2)):
+    for values, honest in (([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])):
         with pytest.raises(ValueError, match="value"):
-            exceedance.exceedance(values, honest, rank)
+            exceedance.exceedance(values, honest)
     with pytest.raises(ValueError, match="above"):
         tail(5, 4, 10)
     with pytest.raises(ValueError, match="alpha"):

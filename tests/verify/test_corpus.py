@@ -12,8 +12,9 @@ import pytest
 from llm_audit.api.stored import read_report, verify
 from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.registry import described
-from llm_audit.reports import render_html, render_json
 from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.formats.html import render as render_html
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Benchmark, Interval, ModelIdentity
 from llm_audit.results.benchmark import Curve, FalseAlarms
 from llm_audit.results.canonical import content_digest

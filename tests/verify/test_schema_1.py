@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from llm_audit.api.stored import intact, read_report, verify
-from llm_audit.reports import render_json
 from llm_audit.reports.formats import jsonl
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import Report
 from llm_audit.results.canonical import content_digest
 from tests.reports import factory

@@ -27,7 +27,7 @@ from llm_audit.detectors.substitution import (
 )
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS
-from llm_audit.reports import render_json
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, TRUSTED, answers
 from llm_audit.results import (

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from llm_audit.policy.model import Override, Policy, Watermark
-from llm_audit.reports import json_schema
+from llm_audit.reports.formats.json import schema as json_schema
 
 LEAD = """\
 What `llm-audit.toml`, or `[tool.llm-audit]` in `pyproject.toml`, can say. How it is found, what wins over what, and how

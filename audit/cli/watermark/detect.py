@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import command_of
-from llm_audit.cli.options import PATH, alpha_option, no_text_option, output_options, setup_options, text_field_option
+from llm_audit.cli.options import PATH, TEXT_FIELD, alpha_option, no_text_option, output_options, setup_options
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option, scheme_option
@@ -34,7 +34,7 @@ A finding says that a text carries the mark of a key, not who put it there. Exit
 @click.option("--anytime", is_flag=True, help="The texts may grow: a result that is valid whenever one stops.")
 @click.option("--calibrate", metavar="PATH", help="Unmarked texts of your own: prints a conformal p-value beside.")
 @alpha_option("Report a finding when the p-value of a text is at most this, over all keys and tests.")
-@text_field_option
+@TEXT_FIELD
 @setup_options("offline")
 @output_options
 @no_text_option

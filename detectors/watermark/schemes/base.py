@@ -225,8 +225,10 @@ def token_ids(ids: ArrayLike) -> Ints:
     return values.astype(np.int64)
 
 
-def check_vocabulary(text: TokenisedText, size: int) -> None:
-    """AuditError if an id lies outside the vocabulary of the key."""
+def check_vocabulary(text: TokenisedText, size: int | None) -> None:
+    """AuditError if an id lies outside the vocabulary of the key; None: the key does not limit it."""
+    if size is None:
+        return
     for ids in (text.ids, text.prompt if text.prompt is not None else text.ids[:0]):
         if len(ids) and int(ids.max()) >= size:
             raise AuditError(
@@ -247,6 +249,14 @@ def with_prompt(text: TokenisedText, width: int) -> tuple[Ints, int]:
         return text.ids, 0
     tail = text.prompt[len(text.prompt) - min(width, len(text.prompt)) :]
     return np.concatenate([tail, text.ids]), len(tail)
+
+
+def behind_contexts(scheme: ContextScheme, text: TokenisedText, width: int) -> Observations:
+    """The scores of the tokens whose `width` tokens before them are known, from the text itself or from its prompt."""
+    ids, known = with_prompt(text, width)
+    runs = windows(ids, width + 1)
+    positions = np.arange(len(runs)) + width - known
+    return replace(scheme.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
 
 
 def first_rows(rows: Ints) -> Ints:

@@ -8,7 +8,6 @@ enough (Kirchenbauer et al., arXiv 2301.10226 and 2306.04634, and their follower
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -28,11 +27,10 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Vocabulary,
+    behind_contexts,
     check_split,
     check_vocabulary,
     first_rows,
-    windows,
-    with_prompt,
 )
 from llm_audit.stats.laws import Bernoulli, Law
 
@@ -103,13 +101,7 @@ class GreenList(KeyedScheme):
         """
         self.check_device()
         check_vocabulary(text, self.vocab_size)
-        before = self.window.before
-        ids, known = with_prompt(text, before)
-        runs = windows(ids, before + 1)
-        positions = np.arange(len(runs)) + before - known
-        kept = positions >= 0
-        observations = self.score(runs[kept, :-1], runs[kept, -1])
-        return replace(observations, positions=positions[kept], tokens=len(text.ids))
+        return behind_contexts(self, text, self.window.before)
 
     @property
     def context_length(self) -> int:

@@ -7,7 +7,7 @@ fixed thresholds; here each effective input counts once and the tail is exact.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from abc import abstractmethod
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -27,6 +27,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     TokenisedText,
     Vocabulary,
     Width,
+    behind_contexts,
     check_split,
     check_vocabulary,
     chosen,
@@ -34,7 +35,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     gumbel_choice,
     number,
     windows,
-    with_prompt,
 )
 from llm_audit.detectors.watermark.schemes.green_list import GreenList, Window, Words, products_by_key
 from llm_audit.stats.laws import Bernoulli, Exponential, Law
@@ -84,16 +84,59 @@ class MarkLlmKgw(GreenList):
         return np.array([key * int(value) % size for value in f], dtype=np.uint64)
 
 
-class MarkLlmExp(KeyedScheme):
+class _Prefixed(KeyedScheme):
+    """Base of the dialects other than KGW: a token's score depends on the `prefix_length` tokens before it."""
+
+    source: ClassVar[str] = SOURCE
+
+    key: SecretStr
+    vocab_size: Vocabulary
+    prefix_length: Width
+
+    def observe(self, text: TokenisedText) -> Observations:
+        """One score for each token whose context is known."""
+        check_vocabulary(text, self.vocab_size)
+        return behind_contexts(self, text, self.prefix_length)
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.prefix_length
+
+    @abstractmethod
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """The score of each token behind its context."""
+
+    @abstractmethod
+    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
+        """The logits from which the marked generator draws."""
+
+
+class _Gumbel(_Prefixed):
+    """Base of the Gumbel dialects: x = argmax log(u_v) / p_v; a token scores -log(1 - u), an exponential under the null."""
+
+    law: ClassVar[type[Law]] = Exponential
+
+    key: Key63
+
+    @abstractmethod
+    def uniforms_after(self, context: Ints, size: int) -> Floats:
+        """U of the whole vocabulary, (size,), after a context of `prefix_length` ids."""
+
+    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
+        """Logits that leave only the chosen token; unchanged where the context is too short."""
+        past, size = step.context, len(step.logits)
+        if len(past) < self.prefix_length:
+            return step.logits
+        return chosen(gumbel_choice(step.logits, self.uniforms_after(past[len(past) - self.prefix_length :], size)), size)
+
+
+class MarkLlmExp(_Gumbel):
     """Gumbel with torch.rand(V) seeded by key * (product of the last ids modulo V): blind to order; any id 0 gives seed 0."""
 
     scheme: ClassVar[str] = "markllm-exp"
     title: ClassVar[str] = "MarkLLM, EXP"
-    source: ClassVar[str] = SOURCE
-    law: ClassVar[type[Law]] = Exponential
 
-    key: Key63
-    vocab_size: Vocabulary
     prefix_length: Width = 4
 
     @classmethod
@@ -105,19 +148,6 @@ class MarkLlmExp(KeyedScheme):
         """The seed of each context."""
         return products_by_key(number(self.key), _product_modulo(runs, self.vocab_size)) & np.uint64(0xFFFFFFFF)
 
-    def observe(self, text: TokenisedText) -> Observations:
-        """-log(1 - u) for each token whose context is known."""
-        check_vocabulary(text, self.vocab_size)
-        ids, known = with_prompt(text, self.prefix_length)
-        runs = windows(ids, self.prefix_length + 1)
-        positions = np.arange(len(runs)) + self.prefix_length - known
-        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of a context."""
-        return self.prefix_length
-
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """-log(1 - u) of each token behind its context."""
         seeds = self.seeds(contexts)
@@ -125,16 +155,12 @@ class MarkLlmExp(KeyedScheme):
         inputs, positions = np.stack([seeds.astype(np.int64), tokens], axis=1), np.arange(len(tokens))
         return Observations(positions, inputs, scores, Exponential(), len(tokens), keyless=seeds == 0, context=1)
 
-    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """Logits that leave only the chosen token; unchanged where the context is too short."""
-        past, size = step.context, len(step.logits)
-        if len(past) < self.prefix_length:
-            return step.logits
-        seed = int(self.seeds(past[None, len(past) - self.prefix_length :])[0])
-        return chosen(gumbel_choice(step.logits, mersenne.uniform(mersenne.words(seed, size))), size)
+    def uniforms_after(self, context: Ints, size: int) -> Floats:
+        """U of the whole vocabulary: torch.rand of the context's seed."""
+        return mersenne.uniform(mersenne.words(int(self.seeds(context[None])[0]), size)).astype(np.float64)
 
 
-class MarkLlmExpGumbel(KeyedScheme):
+class MarkLlmExpGumbel(_Gumbel):
     """Gumbel with row (sum of the last ids) of one table torch.rand(prefix_length * V, V).
 
     The table of a vocabulary of 50,000 has 5e9 words, 20 GB. Here its stream is passed over once for each key and only what a
@@ -143,11 +169,7 @@ class MarkLlmExpGumbel(KeyedScheme):
 
     scheme: ClassVar[str] = "markllm-exp-gumbel"
     title: ClassVar[str] = "MarkLLM, EXPGumbel"
-    source: ClassVar[str] = SOURCE
-    law: ClassVar[type[Law]] = Exponential
 
-    key: Key63
-    vocab_size: Vocabulary
     prefix_length: Width = 2
     eps: float = Field(1e-20, gt=0, lt=1)
 
@@ -162,32 +184,15 @@ class MarkLlmExpGumbel(KeyedScheme):
         u = mersenne.uniform(table.words(rows * self.vocab_size + tokens))
         return np.maximum(u, np.float32(self.eps)).astype(np.float64)
 
-    def observe(self, text: TokenisedText) -> Observations:
-        """-log(1 - u) for each token whose context is known."""
-        check_vocabulary(text, self.vocab_size)
-        ids, known = with_prompt(text, self.prefix_length)
-        runs = windows(ids, self.prefix_length + 1)
-        positions = np.arange(len(runs)) + self.prefix_length - known
-        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of a context."""
-        return self.prefix_length
-
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """-log(1 - u) of each token behind its context."""
         inputs = np.stack([contexts.sum(axis=1), tokens], axis=1)
         scores = exponential_scores(self.uniforms(inputs[:, 0], inputs[:, 1]))
         return Observations(np.arange(len(tokens)), inputs, scores, Exponential(), len(tokens), context=1)
 
-    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """Logits that leave only the chosen token; unchanged where the context is too short."""
-        past, size = step.context, len(step.logits)
-        if len(past) < self.prefix_length:
-            return step.logits
-        row = past[len(past) - self.prefix_length :].sum()
-        return chosen(gumbel_choice(step.logits, self.uniforms(row, np.arange(size))), size)
+    def uniforms_after(self, context: Ints, size: int) -> Floats:
+        """U of the whole vocabulary: a row of the table."""
+        return self.uniforms(context.sum(), np.arange(size))
 
 
 def _hexadecimal(value: SecretStr) -> SecretStr:
@@ -197,8 +202,10 @@ def _hexadecimal(value: SecretStr) -> SecretStr:
     return value
 
 
-class MarkLlmDip(KeyedScheme):
+class MarkLlmDip(_Prefixed):
     """DiPmark (Wu et al., arXiv 2310.07710): green if the token stands in the upper share 1 - gamma of a permutation.
+
+    A token scores 1 (green) or 0. Repeated contexts are not marked, so each counts once.
 
     The permutation is torch's, seeded by SHA-256 of the last ids and of the key's bytes. The class of MarkLLM's head never
     sets its bytes; the convention of its Unbiased class is random.seed(key); getrandbits(1024), big endian: give these.
@@ -210,7 +217,6 @@ class MarkLlmDip(KeyedScheme):
     law: ClassVar[type[Law]] = Bernoulli
 
     key: Annotated[SecretStr, AfterValidator(_hexadecimal)]
-    vocab_size: Vocabulary
     prefix_length: Width = 5
     gamma: Share = 0.5
     alpha: float = Field(0.45, ge=0, le=0.5)
@@ -236,19 +242,6 @@ class MarkLlmDip(KeyedScheme):
         secret = bytes.fromhex(self.key.get_secret_value())
         digests = (hashlib.sha256(np.ascontiguousarray(row).tobytes() + secret).digest() for row in contexts)
         return np.array([int.from_bytes(digest, "big") % (2**32 - 1) for digest in digests], dtype=np.uint64)
-
-    def observe(self, text: TokenisedText) -> Observations:
-        """Score 1 (green) or 0 of each token with a known context; repeated contexts are not marked, so each counts once."""
-        check_vocabulary(text, self.vocab_size)
-        ids, known = with_prompt(text, self.prefix_length)
-        runs = windows(ids, self.prefix_length + 1)
-        positions = np.arange(len(runs)) + self.prefix_length - known
-        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of a context."""
-        return self.prefix_length
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """Score 1 (green) or 0 of each token after its context."""

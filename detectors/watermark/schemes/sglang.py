@@ -67,8 +67,7 @@ class SglangGumbel(KeyedScheme):
 
     def observe(self, text: TokenisedText) -> Observations:
         """One score for each of the first 4,096 distinct contexts; without the prompt, the first tokens have none."""
-        if self.vocab_size is not None:
-            check_vocabulary(text, self.vocab_size)
+        check_vocabulary(text, self.vocab_size)
         width = self.context_window
         ids, known = with_prompt(text, width)
         first = known if known else min(width, len(ids))

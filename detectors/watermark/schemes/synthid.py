@@ -101,8 +101,7 @@ class _SynthId(KeyedScheme):
 
         Weighted as in the reference, falling from 10 to 1 over the layers, because the first layers carry more of the mark.
         """
-        if self.vocab_size is not None:
-            check_vocabulary(text, self.vocab_size)
+        check_vocabulary(text, self.vocab_size)
         before = self.ngram_len - 1
         padded = np.concatenate([np.zeros(before, np.int64), text.ids]) if text.from_start else text.ids
         runs = windows(padded, self.ngram_len)

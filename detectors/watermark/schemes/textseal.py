@@ -7,7 +7,6 @@ used here counts the 8,191 values.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -22,12 +21,11 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Vocabulary,
+    behind_contexts,
     check_vocabulary,
     chosen,
     gumbel_choice,
     number,
-    windows,
-    with_prompt,
 )
 from llm_audit.stats.lattice_laws import CoarseExponential
 from llm_audit.stats.laws import Law
@@ -55,13 +53,8 @@ class TextSeal(KeyedScheme):
 
     def observe(self, text: TokenisedText) -> Observations:
         """One score for each token whose context is known."""
-        if self.vocab_size is not None:
-            check_vocabulary(text, self.vocab_size)
-        ids, known = with_prompt(text, self.ngram)
-        contexts = windows(ids, self.ngram)[: max(len(ids) - self.ngram, 0)]
-        tokens = ids[self.ngram :]
-        positions = np.arange(len(ids) - len(tokens), len(ids)) - known
-        return replace(self.score(contexts, tokens), positions=positions, tokens=len(text.ids))
+        check_vocabulary(text, self.vocab_size)
+        return behind_contexts(self, text, self.ngram)
 
     @property
     def context_length(self) -> int:

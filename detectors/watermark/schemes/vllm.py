@@ -53,8 +53,7 @@ class _Philox(KeyedScheme):
 
     def contexts(self, text: TokenisedText) -> tuple[Ints, Ints]:
         """Places of the tokens with a known context, and these contexts."""
-        if self.vocab_size is not None:
-            check_vocabulary(text, self.vocab_size)
+        check_vocabulary(text, self.vocab_size)
         skipped = 0 if text.from_start else min(self.context_width, len(text.ids))
         padded = np.concatenate([np.full(self.context_width - skipped, PADDING), text.ids]) if text.from_start else text.ids
         positions = np.arange(skipped, len(text.ids))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, WEIGHTS, Candidate, describe
+from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, WEIGHTS, Candidate
 from llm_audit.scoring import precision
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
@@ -128,13 +128,13 @@ LLAMA_DEFAULT = "in this order: top-k 40, top-p 0.95, min-p 0.05, temperature 0.
 )
 def test_a_sampler_names_an_order_and_what_the_server_does_by_itself(settings: str, said: list[str]) -> None:
     """Beside a named number, what is not named may be the server's default or off."""
-    assert [describe(decoding) for decoding in Candidate.parse(f"model@{settings}").decodings] == said
+    assert [str(decoding) for decoding in Candidate.parse(f"model@{settings}").decodings] == said
 
 
 def test_weights_multiply_the_settings() -> None:
     found = Candidate.parse("model@weights=q4_0|f32,temperature=0.8|1")
     said = ["temperature 0.8, weights q4_0", "temperature 1, weights q4_0", "temperature 0.8, weights f32"]
-    assert [describe(setting) for setting in found.settings][:3] == said and len(found.settings) == 4
+    assert [str(setting) for setting in found.settings][:3] == said and len(found.settings) == 4
     assert found.decodings == (Decoding(0.8), Decoding())
     assert Candidate.parse("model@temperature=0.8").settings == (Decoding(0.8),)
     assert set(WEIGHTS) == set(precision.WEIGHTS)
@@ -169,7 +169,7 @@ def test_settings_of_no_model() -> None:
     ],
 )
 def test_a_setting_in_words(decoding: Decoding, words: str) -> None:
-    assert describe(decoding) == words
+    assert str(decoding) == words
 
 
 def test_a_prompt_goes_through_the_models_template() -> None:

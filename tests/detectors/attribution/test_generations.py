@@ -11,9 +11,10 @@ import pytest
 from scipy.stats import betabinom
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.attribution import Author, find_rules, under
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, read_prompts, reference_population
+from llm_audit.detectors.attribution.run import find_rules
+from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import Population
 from llm_audit.scoring.generate import Sampler

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llm_audit.detectors.attribution import Author, find_rules, under
 from llm_audit.detectors.attribution.base import EXCHANGEABLE
+from llm_audit.detectors.attribution.run import find_rules
+from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.attribution import Settings, find_rules
 from llm_audit.detectors.attribution.candidate import Candidate
-from llm_audit.detectors.attribution.run import judge
+from llm_audit.detectors.attribution.run import Settings, find_rules, judge
 from llm_audit.detectors.attribution.text import Author, Role, Scores, Text
 from llm_audit.results import Attribution, Document, Result, Verdict
 from llm_audit.scoring.session import Session

@@ -11,7 +11,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors import find, populations
 from llm_audit.detectors.origin.classifier import SHIPPED, load_head
 from llm_audit.detectors.populations import Datasheet, Population
-from llm_audit.detectors.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch
+from llm_audit.detectors.populations.population import LENGTHS, STRETCHES, Stretch
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
@@ -83,13 +83,6 @@ def test_a_document_of_the_population_gets_its_rank(small: Population) -> None:
         documents = texts(64, 100, 300, 512, 63, 5, 700)
         p = [small.compare(document[:64], detector).p_value for document in documents if len(document) >= 64]
         assert sorted(p) == pytest.approx([2 / 6, 3 / 6, 4 / 6, 5 / 6, 6 / 6])
-
-
-def test_passages_tile_a_window(small: Population) -> None:
-    window = sample_scores(230, np.random.default_rng(0))
-    assert small.passages(window) == [(0, 64), (64, 128), (128, 192)]
-    assert all(stretch in STRETCHES for stretch in small.passages(window))
-    assert PASSAGE in LENGTHS
 
 
 def test_the_file_round_trips(small: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

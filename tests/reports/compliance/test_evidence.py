@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from llm_audit.reports import render_json
-from llm_audit.reports.compliance import Outcome, Selector
 from llm_audit.reports.compliance.evidence import LOOKS, look
-from llm_audit.reports.compliance.model import Evidence, together
+from llm_audit.reports.compliance.model import Evidence, Outcome, Selector, together
+from llm_audit.reports.formats.json import render as render_json
 from llm_audit.results import FalsePositiveRate, Mark, Report, Verdict
 from tests.reports import factory
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.reports.compliance import FRAMEWORKS, Selector, load
-from llm_audit.reports.compliance.framework import FOLDER, parse
+from llm_audit.reports.compliance.framework import FOLDER, FRAMEWORKS, load, parse
+from llm_audit.reports.compliance.model import Selector
 
 OURS = (FOLDER / "generic.toml").read_text("utf-8")
 

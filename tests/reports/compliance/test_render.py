@@ -14,8 +14,10 @@ from markdown_it import MarkdownIt
 
 from llm_audit.common.errors import AuditError
 from llm_audit.common.terminal import terminal_safe
-from llm_audit.reports.compliance import FRAMEWORKS, RENDERERS, ComplianceReport, assess, load
-from llm_audit.reports.compliance.model import VERDICT
+from llm_audit.reports.compliance.assess import assess
+from llm_audit.reports.compliance.framework import FRAMEWORKS, load
+from llm_audit.reports.compliance.model import VERDICT, ComplianceReport
+from llm_audit.reports.compliance.render import RENDERERS
 from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS, everywhere
