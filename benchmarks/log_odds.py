@@ -1,8 +1,9 @@
 """Size and power of log-odds by logit bias (AUD410), on real llama.cpp servers.
 
-`python -m benchmarks.log_odds MODEL PROMPTS FOLDER [--effects]`, MODEL: fixture or smollm2. Every served file is asked once about
-every prompt, as an audit asks; audits are then drawn from these answers, prompts dealt anew each time. What was answered
-stands in FOLDER. `--effects` also writes what `llm-audit substitution plan` reads of it into detectors/substitution/effects.json.
+`python -m benchmarks.log_odds MODEL PROMPTS FOLDER [--effects]`, MODEL: fixture or smollm2. Every served file is asked once
+about every prompt, as an audit asks; audits are then drawn from these answers, prompts dealt anew each time. What was
+answered is kept in FOLDER. `--effects` also writes what `llm-audit substitution plan` reads of it into
+detectors/substitution/effects.json.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ def honest_gaps(turning_points: Floats, variant: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What bisection found at an endpoint.
+class Bisections:
+    """The outcome of the bisections at an endpoint.
 
     Attributes:
         asked: requests.
@@ -115,7 +115,7 @@ class Found:
 
 def ask(
     source: Source, surface: Surface, favoured: Sequence[Favoured], centres: ArrayLike, progress: Progress = silent
-) -> Found:
+) -> Bisections:
     """Ask an endpoint at temperature 0 for one token under biases: first whether it honours them, then by bisection."""
     answered = np.ones(len(favoured), dtype=bool)
     asked = 0
@@ -148,23 +148,23 @@ def ask(
     first = range(min(FORCED, len(favoured)))
     obeyed = int(comes("forced", first, np.full(len(first), FORCE), part(progress, 0, 1 / (STEPS + 1))).sum())
     if obeyed < len(first) or len(favoured) < FEWEST:
-        return Found(asked, len(first), obeyed, (), Bracket(np.empty(0), np.empty(0)))
+        return Bisections(asked, len(first), obeyed, (), Bracket(np.empty(0), np.empty(0)))
     every = range(len(favoured))
     bracket = bisect(
         centres,
         lambda step, biases: comes(f"step {step}", every, biases, part(progress, step / (STEPS + 1), (step + 1) / (STEPS + 1))),
     )
     kept = np.flatnonzero(answered)
-    return Found(asked, len(first), obeyed, tuple(kept.tolist()), Bracket(bracket.lower[kept], bracket.upper[kept]))
+    return Bisections(asked, len(first), obeyed, tuple(kept.tolist()), Bracket(bracket.lower[kept], bracket.upper[kept]))
 
 
 def measure(
-    found: Found, expected: Mapping[str, Sequence[float]], honest: Mapping[str, Sequence[float]], seed: str
+    bisected: Bisections, expected: Mapping[str, Sequence[float]], honest: Mapping[str, Sequence[float]], seed: str
 ) -> Measurement[LogOdds]:
     """Measure turning points of an endpoint, beside those of the reference.
 
     Args:
-        found: at the endpoint.
+        bisected: at the endpoint.
         expected: variant -> turning point of the reference at each prompt of the endpoint.
         honest: variant -> the same at each prompt of its own, dealt at random from the same pool.
         seed: of the draws under the null hypothesis.
@@ -173,13 +173,13 @@ def measure(
         TurningPoint(
             lower=float(lower), upper=float(upper), expected=tuple(float(points[number]) for points in expected.values())
         )
-        for number, lower, upper in zip(found.inputs, *found.bracket, strict=True)
+        for number, lower, upper in zip(bisected.inputs, *bisected.bracket, strict=True)
     )
     evidence = LogOdds(
         seed=seed,
-        asked=found.asked,
-        forced=found.forced,
-        obeyed=found.obeyed,
+        asked=bisected.asked,
+        forced=bisected.forced,
+        obeyed=bisected.obeyed,
         variants=tuple(expected),
         points=points,
         honest=tuple(tuple(map(float, row)) for row in zip(*honest.values(), strict=True)),
@@ -202,8 +202,8 @@ def compare(
         rng: of the draws.
         draws: how many.
     """
-    endpoint, own = gaps(bracket, expected[:, variant]), honest_gaps(honest, variant)
-    together = np.tile(np.concatenate([endpoint, own]), (draws, 1))
+    endpoint = gaps(bracket, expected[:, variant])
+    together = np.tile(np.concatenate([endpoint, honest_gaps(honest, variant)]), (draws, 1))
     means = rng.permuted(together, axis=1)[:, : len(endpoint)].mean(axis=1)
     # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
     means[np.abs(means - endpoint.mean()) <= 1e-12] = endpoint.mean()
@@ -264,7 +264,7 @@ def _result(evidence: LogOdds, verdict: Verdict, reason: str, outcome: Outcome |
     )
 
 
-rule = SubstitutionRule[Found, LogOdds](
+rule = SubstitutionRule[Bisections, LogOdds](
     code="AUD410",
     name="log-odds",
     title="Log-odds by logit bias",
@@ -279,8 +279,8 @@ rule = SubstitutionRule[Found, LogOdds](
     ),
     method=(
         "Bisection of the bias of the reference's second likeliest token, at temperature 0; the reference's other precisions "
-        "are bisected alike. Mean of the gaps, one-sided, by permutation of the prompts (Pitman 1937), the largest p over allowed "
-        "precisions"
+        "are bisected alike. Mean of the gaps, one-sided, by permutation of the prompts (Pitman 1937), the largest p over "
+        "allowed precisions"
     ),
     one_token=True,
     measure=measure,

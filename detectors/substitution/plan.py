@@ -103,8 +103,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
     which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
     counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated from the
-    measured probabilities: in an audit at alpha / 6; over time, where they are the only test, at alpha. Log-odds by logit bias, too,
-    at alpha / 6.
+    measured probabilities: in an audit at alpha / 6; over time, where they are the only test, at alpha; and so does
+    logit bias, at alpha / 6.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -201,14 +201,15 @@ def _log_odds_power(measured: NDArray[np.float64], rate: float, level: float) ->
     p_values = []
     for _ in range(ODDS):
         rows = measured[rng.integers(len(measured), size=log_odds.INPUTS)]
-        own = measured[rng.integers(len(measured), size=HONEST), :-1]
+        honest = measured[rng.integers(len(measured), size=HONEST), :-1]
 
         def comes(_: int, biases: NDArray[np.float64], rows: NDArray[np.float64] = rows) -> NDArray[np.bool_]:
             return biases >= np.where(rng.random(len(rows)) < rate, rows[:, -1], rows[:, 0])
 
         bracket = log_odds.bisect(log_odds.centred(rows[:, 0]), comes)
         tested = [
-            log_odds.compare(bracket, rows[:, :-1], own, variant, rng, ODDS_DRAWS).p_value for variant in range(own.shape[1])
+            log_odds.compare(bracket, rows[:, :-1], honest, variant, rng, ODDS_DRAWS).p_value
+            for variant in range(honest.shape[1])
         ]
         p_values.append(max(tested))
     return float(np.mean(np.array(p_values) <= level))

@@ -252,11 +252,11 @@ def _log_odds(
     if not favoured:
         return
     expected = reference.turning_points(favoured, named(progress, "Log-odds of the reference"))
-    own = reference.favoured(allotment.honest, named(progress, "Choosing tokens"))
-    honest = reference.turning_points(own, named(progress, "Log-odds of the reference"))
+    reference_inputs = reference.favoured(allotment.honest, named(progress, "Choosing tokens"))
+    honest = reference.turning_points(reference_inputs, named(progress, "Log-odds of the reference"))
     centres = log_odds.centred(next(iter(expected.values())))
-    found = log_odds.ask(source, reference.surface, favoured, centres, named(progress, "Asking under biases"))
-    measured = log_odds.measure(found, expected, honest, settings.seed)
+    bisected = log_odds.ask(source, reference.surface, favoured, centres, named(progress, "Asking under biases"))
+    measured = log_odds.measure(bisected, expected, honest, settings.seed)
     gathered.results.append(log_odds.derive(measured, Terms(settings.alpha)))
 
 

@@ -14,7 +14,7 @@ from fixtures.servers.llama import serve
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import NotDerivable, Terms
 from llm_audit.detectors.substitution import log_odds
-from llm_audit.detectors.substitution.log_odds import AROUND, FORCED, INPUTS, STEPS, Bracket, bisect, centred, gaps
+from llm_audit.detectors.substitution.log_odds import AROUND, FORCED, INPUTS, STEPS, bisect, centred, gaps
 from llm_audit.detectors.substitution.reference import Favoured
 from llm_audit.detectors.substitution.reference_model import LARGEST_BIAS, PRECISIONS, ReferenceModel
 from llm_audit.endpoints.client import Endpoint
@@ -129,7 +129,11 @@ def test_an_endpoint_that_does_not_honour_the_bias_is_not_accused(answer: Callab
 def test_prompts_without_an_answer_are_left_out_and_few_say_nothing() -> None:
     rng = np.random.default_rng(4)
     expected, own = points(INPUTS, rng), points(60, rng)
-    some = judged(biased(expected[:, 0], lambda ask, turned: None if "step 3" in ask.name and ask.prompt.endswith("7") else " yes" if turned else " no"), expected, own)  # fmt: skip
+
+    def answer(ask: Ask, turned: bool) -> str | None:
+        return None if "step 3" in ask.name and ask.prompt.endswith("7") else " yes" if turned else " no"
+
+    some = judged(biased(expected[:, 0], answer), expected, own)
     assert some.n == INPUTS - 4 and some.p_value is not None and some.p_value > 0.05
     for mine, theirs in ((expected[:9], own), (expected, own[:9])):
         few = judged(biased(mine[:, 0]), mine, theirs)
@@ -150,8 +154,13 @@ def test_forged_numbers_are_refused() -> None:
 
 # A real model on real servers
 
-PROMPTS = [f"{opening} {place} {verb}" for opening in ("The", "A", "In the") for place in ("river", "town", "old house", "road", "bridge",
-           "mill", "church", "garden") for verb in ("was", "is", "of", "and the", "had")]  # fmt: skip
+PLACES = ("river", "town", "old house", "road", "bridge", "mill", "church", "garden")
+PROMPTS = [
+    f"{opening} {place} {verb}"
+    for opening in ("The", "A", "In the")
+    for place in PLACES
+    for verb in ("was", "is", "of", "and the", "had")
+]
 
 
 @pytest.fixture(scope="module")
