@@ -80,9 +80,13 @@ class Entry:
     reason: str = ""
 
 
+_UNUSED = (("stop", ""), ("n", 1), ("favoured", None), ("bias", 0.0))
+"""Parameters of a question that were added in later versions, where they are not used."""
+
+
 def digest(ask: Ask, model: str) -> str:
     """SHA-256 that identifies a question to a model. Parameters added in later versions count only where they are used."""
-    fields = {name: value for name, value in asdict(ask).items() if (name, value) not in (("stop", ""), ("n", 1))}
+    fields = {name: value for name, value in asdict(ask).items() if (name, value) not in _UNUSED}
     return hashlib.sha256(json.dumps([model, fields], sort_keys=True).encode()).hexdigest()
 
 

@@ -90,6 +90,8 @@ class Ask:
         token_ids: whether to ask for ids in place of strings (vLLM; other servers refuse or ignore it).
         stop: string before which the answer ends; "": none.
         n: answers wanted to the one question.
+        favoured: id of the token whose logit is raised (`logit_bias`); None: none.
+        bias: by which it is raised, nats.
     """
 
     name: str
@@ -103,6 +105,8 @@ class Ask:
     token_ids: bool = False
     stop: str = ""
     n: int = 1
+    favoured: int | None = None
+    bias: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,13 @@ def request(ask: Ask, model: str, *, newer: bool = False) -> dict[str, Any]:
         body["stop"] = [ask.stop]
     if ask.n > 1:
         body["n"] = ask.n
+    if ask.favoured is not None:
+        body["logit_bias"] = {str(ask.favoured): ask.bias}
     return body
 
 
 def responses_request(ask: Ask, model: str) -> dict[str, Any]:
-    """The body of a request to the Responses API, which has no seed, stop, n or log-probabilities of the prompt."""
+    """The body of a request to the Responses API, which has no seed, stop, n, bias or log-probabilities of the prompt."""
     body: dict[str, Any] = {
         "model": model,
         "input": ask.prompt,

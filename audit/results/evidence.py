@@ -19,6 +19,7 @@ from llm_audit.results.substitution_evidence import (
     Conformance,
     Discrepancy,
     Exceedance,
+    LogOdds,
     OnlineRanks,
     PromptCounts,
     RelativeRanks,
@@ -165,6 +166,7 @@ Derivation = Annotated[
     | PromptCounts
     | BorderInputs
     | BorderChange
+    | LogOdds
     | KeyedText
     | KeyedWindows
     | KeyedBets

@@ -190,3 +190,26 @@ class BorderChange(Model):
     seed: str
     repeats: tuple[int, int] = Field(description="answers that equal the one before to the same prompt, at either time")
     inputs: tuple[FirstTokens, ...]
+
+
+class TurningPoint(Model):
+    """The bias of one token at which an endpoint's greedy first token turns into it, and the reference's."""
+
+    lower: float = Field(description="nats; at this bias the endpoint writes another token")
+    upper: float = Field(description="at this one, the favoured token")
+    expected: tuple[float, ...] = Field(description="of the reference, in each allowed variant")
+
+
+class LogOdds(Model):
+    """Differences of two logits, found by logit bias, against those of the reference."""
+
+    kind: Literal["log_odds"] = "log_odds"
+    seed: str
+    asked: int = Field(ge=0, le=MOST, description="requests")
+    forced: int = Field(ge=0, le=MOST, description="requests whose bias must force the favoured token")
+    obeyed: int = Field(ge=0, le=MOST, description="of those, the answers that are this token")
+    variants: tuple[str, ...]
+    points: tuple[TurningPoint, ...] = Field(description="of the endpoint, in the order asked")
+    honest: tuple[tuple[float, ...], ...] = Field(
+        description="turning points of the reference at prompts of its own, in each allowed variant"
+    )

@@ -15,7 +15,7 @@ from llm_audit.common.progress import Progress, named, part, silent
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution import distance, rank_uniformity, two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
-from llm_audit.detectors.substitution.reference import LOCAL, Floats, Words
+from llm_audit.detectors.substitution.reference import LOCAL, Favoured, Floats, Words
 from llm_audit.detectors.substitution.reference_model import GREEDY, Answer, ReferenceModel, mismatch
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
@@ -142,6 +142,18 @@ class LocalModel:
         return {
             name: self.model.next_texts(prompts, name, part(progress, number / len(chosen), (number + 1) / len(chosen)))
             for number, name in enumerate(chosen)
+        }
+
+    def favoured(self, prompts: Sequence[str], progress: Progress = silent) -> list[Favoured]:
+        """The prompts whose second likeliest first token is at most `LARGEST_BIAS` nats behind, by the first precision."""
+        return self.model.favoured(prompts, self.precisions[0], progress)
+
+    def turning_points(self, favoured: Sequence[Favoured], progress: Progress = silent) -> dict[str, list[float]]:
+        """Precision -> for each prompt, the bias in nats from which on the favoured token comes first."""
+        passes = len(self.precisions)
+        return {
+            name: self.model.turning_points(favoured, name, part(progress, number / passes, (number + 1) / passes))
+            for number, name in enumerate(self.precisions)
         }
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:

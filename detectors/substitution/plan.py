@@ -22,6 +22,7 @@ from llm_audit.detectors.substitution import (
     border_tracking,
     border_watch,
     exceedance,
+    log_odds,
     prompt_tokens,
     teacher_forced,
 )
@@ -37,6 +38,9 @@ AUDITS, MOST_SIMULATED = 400, 400
 DRAWS = 1999
 """Of each simulated test of border inputs."""
 
+ODDS, ODDS_DRAWS, HONEST = 100, 999, 200
+"""Simulated audits by logit bias, draws of each test, and prompts of the reference's own."""
+
 WATCHES, WATCH_DRAWS = 100, 999
 """Simulated comparisons with a baseline of border inputs, and draws of each."""
 
@@ -50,6 +54,7 @@ class Effect:
         description: what was served, and on which model it was measured.
         ranks: (k,) for each request, the share of null distances that its own does not exceed, N + 1 in the denominator.
         border: (inputs, 4) probabilities of the two nearly tied tokens of each border input: the reference's, the substitute's.
+        turning_points: (prompts, variants + 1) of the reference in each allowed precision, and of the substitute.
         watched: for each border input of a watch (2, texts) probabilities of its answers: the reference's, the substitute's.
     """
 
@@ -57,6 +62,7 @@ class Effect:
     description: str
     ranks: NDArray[np.float64]
     border: NDArray[np.float64]
+    turning_points: NDArray[np.float64]
     watched: tuple[NDArray[np.float64], ...]
 
 
@@ -84,6 +90,7 @@ def effects() -> dict[str, Effect]:
             str(entry["description"]),
             np.array(entry["ranks"], dtype=np.float64),
             np.array(entry["border"], dtype=np.float64),
+            np.array(entry["turning_points"], dtype=np.float64),
             tuple(np.array(laws, dtype=np.float64) for laws in entry["watched"]),
         )
         for name, entry in _table()["effects"].items()
@@ -96,7 +103,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
     which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
     counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated from the
-    measured probabilities: in an audit at alpha / 5; over time, where they are the only test, at alpha.
+    measured probabilities: in an audit at alpha / 6; over time, where they are the only test, at alpha; and so does
+    logit bias, at alpha / 6.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -105,7 +113,7 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     if effect not in known:
         raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
     ranks, level, size = known[effect].ranks, alpha / 2, measured_size()
-    first = _sequential(ranks, rate, level, power, size)
+    first = sequential_requests(ranks, rate, level, power, size)
     sensitivity = float(np.mean(ranks * (size + 1) < 1.5))
     second = requests_needed(rate * sensitivity, size, level, power, most=MOST) if sensitivity > 0 else None
     return [
@@ -127,9 +135,16 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             border_inputs.INPUTS * border_inputs.DRAWS,
             border_inputs.INPUTS * border_inputs.DRAWS,
             f"only where log-probabilities are hidden, whatever the effect: finds it in "
-            f"{_border_power(known[effect].border, rate, alpha / 5):.0%} of audits",
+            f"{_border_power(known[effect].border, rate, alpha / 6):.0%} of audits",
         ),
         _watch(known[effect].watched, rate, alpha),
+        Plan(
+            log_odds.rule.code,
+            log_odds.FORCED + log_odds.INPUTS * log_odds.STEPS,
+            log_odds.FORCED + log_odds.INPUTS * log_odds.STEPS,
+            f"only where log-probabilities are hidden and logit_bias is honoured, whatever the effect: finds it in "
+            f"{_log_odds_power(known[effect].turning_points, rate, alpha / 6):.0%} of audits",
+        ),
     ]
 
 
@@ -180,8 +195,36 @@ def _border_power(measured: NDArray[np.float64], rate: float, level: float) -> f
     return float(np.mean(np.array(p_values) <= level))
 
 
-def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: float, size: int) -> int | None:
-    """The number of requests by which a share `power` of simulated audits has rejected."""
+def _log_odds_power(measured: NDArray[np.float64], rate: float, level: float) -> float:
+    """The share of simulated audits in which log-odds reveal a model that answers under a share `rate` of the biases."""
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(ODDS):
+        rows = measured[rng.integers(len(measured), size=log_odds.INPUTS)]
+        honest = measured[rng.integers(len(measured), size=HONEST), :-1]
+
+        def comes(_: int, biases: NDArray[np.float64], rows: NDArray[np.float64] = rows) -> NDArray[np.bool_]:
+            return biases >= np.where(rng.random(len(rows)) < rate, rows[:, -1], rows[:, 0])
+
+        bracket = log_odds.bisect(log_odds.centred(rows[:, 0]), comes)
+        tested = [
+            log_odds.compare(bracket, rows[:, :-1], honest, variant, rng, ODDS_DRAWS).p_value
+            for variant in range(honest.shape[1])
+        ]
+        p_values.append(max(tested))
+    return float(np.mean(np.array(p_values) <= level))
+
+
+def sequential_requests(ranks: NDArray[np.float64], rate: float, level: float, power: float, size: int) -> int | None:
+    """The number of requests by which a share `power` of simulated audits has rejected; None: more than `MOST_SIMULATED`.
+
+    Args:
+        ranks: measured of the substitute.
+        rate: share of the requests that it answers.
+        level: of the test.
+        power: wanted.
+        size: null distances of an audit.
+    """
     rng = np.random.default_rng(0)
     stops = []
     for _ in range(AUDITS):

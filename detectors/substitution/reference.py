@@ -68,6 +68,20 @@ WORDS: dict[str, Words] = {words.name: words for words in (LOCAL, TRUSTED)}
 """Name in stored reports -> words."""
 
 
+class Favoured(NamedTuple):
+    """A prompt, and the token there whose logit is raised until it comes first.
+
+    Attributes:
+        prompt: as it is sent.
+        token: id of the second likeliest first token.
+        text: of this token, white space at its ends aside.
+    """
+
+    prompt: str
+    token: int
+    text: str
+
+
 class Reference(Protocol):
     """A reference with one or several allowed variants: distances of answers from each, and distances between the variants."""
 
@@ -140,6 +154,12 @@ class Reference(Protocol):
 
         Of all variants, or of the first so many.
         """
+
+    def favoured(self, prompts: Sequence[str], progress: Progress = silent) -> Sequence[Favoured]:
+        """The prompts at which the second likeliest first token is known and little behind the first, each with this token."""
+
+    def turning_points(self, favoured: Sequence[Favoured], progress: Progress = silent) -> Mapping[str, Sequence[float]]:
+        """Variant -> for each prompt, the bias in nats from which on the favoured token comes first; none where not known."""
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """The prompts to which texts at temperature 1 can be compared."""

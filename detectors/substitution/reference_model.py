@@ -5,7 +5,7 @@ Knows nothing about endpoints' wire formats or about tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp
@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from llm_audit.common.errors import AuditError, local_packages
 from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.substitution.reference import Favoured
 from llm_audit.endpoints.records import Reply, Surface, Token
 from llm_audit.reports.wording import notes
 from llm_audit.scoring.cache import ScoreCache
@@ -33,6 +34,9 @@ speed, and it changes log-probabilities less than bfloat16 does.
 """
 
 GREEDY = Decoding(top_k=1)
+
+LARGEST_BIAS = 8.0
+"""Nats by which a favoured token may be behind the likeliest one."""
 
 LIKELIEST = 1000
 """Tokens whose probabilities are read after a prompt: what is left is too little to matter for the likeliest texts."""
@@ -110,16 +114,42 @@ class ReferenceModel:
 
         Of the `LIKELIEST` tokens. Under "": white space alone, pieces of characters, and what ends the answer.
         """
-        any_token = min(self.vocabulary.told_by_text)  # what follows a prompt does not change its probabilities
         probabilities = []
-        for scores in self.scores([Answer(prompt, (any_token,)) for prompt in prompts], precision, LIKELIEST, progress):
-            assert scores.top_ids is not None and scores.top_logprobs is not None
+        for likeliest in self._first_tokens(prompts, precision, progress):
             texts: dict[str, float] = {}
-            for token, logprob in zip(scores.top_ids[0].tolist(), scores.top_logprobs[0].tolist(), strict=True):
+            for token, logprob in likeliest.items():
                 text = self.vocabulary.written(token)
                 texts[text] = texts.get(text, 0.0) + exp(logprob)
             probabilities.append(texts)
         return probabilities
+
+    def favoured(self, prompts: Sequence[str], precision: str, progress: Progress = silent) -> list[Favoured]:
+        """The second likeliest first token after each prompt; without prompts where it has no text, or is far behind."""
+        chosen = []
+        for prompt, likeliest in zip(prompts, self._first_tokens(prompts, precision, progress), strict=True):
+            (first, highest), *others = likeliest.items()
+            text = self.vocabulary.written(first)
+            near = ((token, self.vocabulary.written(token)) for token, value in others if highest - value <= LARGEST_BIAS)
+            token, written = next(((token, other) for token, other in near if other not in ("", text)), (0, ""))
+            if written:
+                chosen.append(Favoured(prompt, token, written))
+        return chosen
+
+    def turning_points(self, favoured: Sequence[Favoured], precision: str, progress: Progress = silent) -> list[float]:
+        """The bias in nats from which on each favoured token comes first, before all tokens of another text."""
+        points = []
+        prompts = [wanted.prompt for wanted in favoured]
+        for wanted, likeliest in zip(favoured, self._first_tokens(prompts, precision, progress), strict=True):
+            highest = max(value for token, value in likeliest.items() if self.vocabulary.written(token) != wanted.text)
+            points.append(highest - likeliest.get(wanted.token, min(likeliest.values())))
+        return points
+
+    def _first_tokens(self, prompts: Sequence[str], precision: str, progress: Progress) -> Iterator[dict[int, float]]:
+        """For each prompt, the log-probabilities of its `LIKELIEST` first tokens, the likeliest first."""
+        any_token = min(self.vocabulary.told_by_text)  # what follows a prompt does not change its probabilities
+        for scores in self.scores([Answer(prompt, (any_token,)) for prompt in prompts], precision, LIKELIEST, progress):
+            assert scores.top_ids is not None and scores.top_logprobs is not None
+            yield dict(zip(scores.top_ids[0].tolist(), scores.top_logprobs[0].tolist(), strict=True))
 
     def draw(
         self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent

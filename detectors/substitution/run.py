@@ -18,6 +18,7 @@ from llm_audit.detectors.substitution import (
     conformance,
     distance,
     exceedance,
+    log_odds,
     parameters,
     prompt_tokens,
     rank_uniformity,
@@ -77,6 +78,7 @@ def audit(
             _texts(source, reference, prompts, count, settings, gathered, progress)
             if surface.one_token:
                 _borders(source, reference, prompts, settings, gathered, progress)
+                _log_odds(source, reference, allotment, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.
@@ -233,6 +235,29 @@ def _borders(
     outcomes = source.ask(asks, named(progress, "Asking border inputs")) if asks else []
     measured = border_inputs.measure(outcomes, borders, expected, reference.first_texts, settings.seed)
     gathered.results.append(border_inputs.derive(measured, Terms(settings.alpha)))
+
+
+def _log_odds(
+    source: Source,
+    reference: Reference,
+    allotment: Allotment,
+    settings: Settings,
+    gathered: Gathered,
+    progress: Progress,
+) -> None:
+    """Add the test of log-odds to `gathered`, if the reference knows its logits and the interface has a bias."""
+    if endpoint_of(source).endswith(RESPONSES):
+        return
+    favoured = reference.favoured(allotment.audited, named(progress, "Choosing tokens"))[: log_odds.INPUTS]
+    if not favoured:
+        return
+    expected = reference.turning_points(favoured, named(progress, "Log-odds of the reference"))
+    reference_inputs = reference.favoured(allotment.honest, named(progress, "Choosing tokens"))
+    honest = reference.turning_points(reference_inputs, named(progress, "Log-odds of the reference"))
+    centres = log_odds.centred(next(iter(expected.values())))
+    bisected = log_odds.ask(source, reference.surface, favoured, centres, named(progress, "Asking under biases"))
+    measured = log_odds.measure(bisected, expected, honest, settings.seed)
+    gathered.results.append(log_odds.derive(measured, Terms(settings.alpha)))
 
 
 def _counts(

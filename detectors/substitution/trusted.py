@@ -18,7 +18,7 @@ from llm_audit.detectors.substitution import two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.distance import granted, of_tables, places, rounded_to
 from llm_audit.detectors.substitution.questions import is_question, is_text
-from llm_audit.detectors.substitution.reference import TRUSTED, Floats
+from llm_audit.detectors.substitution.reference import TRUSTED, Favoured, Floats
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
@@ -183,6 +183,14 @@ class Trusted:
         self, prompts: Sequence[str], progress: Progress = silent, *, variants: int | None = None
     ) -> dict[str, list[dict[str, float]]]:
         """None: where log-probabilities are hidden, they are not recorded either."""
+        return {}
+
+    def favoured(self, prompts: Sequence[str], progress: Progress = silent) -> Sequence[Favoured]:
+        """None: logits are not recorded."""
+        return ()
+
+    def turning_points(self, favoured: Sequence[Favoured], progress: Progress = silent) -> dict[str, Sequence[float]]:
+        """None: logits are not recorded."""
         return {}
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:

@@ -97,7 +97,7 @@ def test_logprobs_that_are_dropped_in_silence_or_refused(tmp_path: Path) -> None
     assert found.chat.defects == ("Log-probabilities were asked for and not returned.",)
     assert found.completions is not None
     assert not found.completions.logprobs
-    assert allowed(found) == {"AUD403", "AUD404", "AUD406", "AUD407", "AUD408", "AUD409"}
+    assert allowed(found) == {"AUD403", "AUD404", "AUD406", "AUD407", "AUD408", "AUD409", "AUD410"}
     assert "no alternatives" in allowances(found)[0].reason
 
 

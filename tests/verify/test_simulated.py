@@ -21,6 +21,7 @@ from llm_audit.detectors.substitution import (
     border_inputs,
     border_tracking,
     exceedance,
+    log_odds,
     rank_uniformity,
     teacher_forced,
     two_samples,
@@ -44,7 +45,7 @@ from llm_audit.results import (
     Substitution,
     Verdict,
 )
-from llm_audit.results.substitution_evidence import BorderInput, BorderInputs, Exceedance
+from llm_audit.results.substitution_evidence import BorderInput, BorderInputs, Exceedance, LogOdds, TurningPoint
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.setup.manifest import collect, seeds_of
 from llm_audit.testing import sample_scores
@@ -224,6 +225,7 @@ def test_random_endpoints(each: int) -> None:
             rank_uniformity.derive(rank_uniformity.measure(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed)), terms),
             two_samples.derive(two_samples.measure(written(rng), written(rng), str(seed), LOCAL, 199), terms),
             border_inputs.derive(Measurement(borders(rng, precisions)), terms),
+            log_odds.derive(Measurement(odds(rng, precisions)), terms),
         )
         stated = {
             FIXED: "alpha: 0.01",
@@ -261,6 +263,19 @@ def borders(rng: np.random.Generator, variants: tuple[str, ...]) -> BorderInputs
         for (first, second, _), pair in zip(counts, pairs, strict=True)
     ]
     return BorderInputs(seed="1", asked=72 + int(rng.integers(9)), variants=variants, inputs=tuple(inputs))
+
+
+def odds(rng: np.random.Generator, variants: tuple[str, ...]) -> LogOdds:
+    reference = rng.uniform(0, 4, (40, 1)) + 0.02 * rng.standard_normal((40, len(variants)))
+    served = reference[:10, 0] + rng.choice([0.0, 0.2]) * rng.standard_normal(10)
+    found = log_odds.bisect(log_odds.centred(reference[:10, 0]), lambda step, biases: biases >= served)
+    points = [
+        TurningPoint(lower=lower, upper=upper, expected=tuple(expected))
+        for lower, upper, expected in zip(*(column.tolist() for column in (*found, reference[:10])), strict=True)
+    ]
+    own = tuple(map(tuple, reference[10:].tolist()))
+    obeyed = int(rng.choice([4, 5]))
+    return LogOdds(seed="1", asked=75, forced=5, obeyed=obeyed, variants=variants, points=tuple(points), honest=own)
 
 
 def written(rng: np.random.Generator) -> list[tuple[str, str]]:
