@@ -69,7 +69,8 @@ def bisect(centres: ArrayLike, favoured: Callable[[int, Floats], Flags]) -> Brac
 
 def centred(turning_points: ArrayLike) -> Floats:
     """Centres of bisections: rounded, so that the questions of an audit can be repeated on a machine whose last bits differ."""
-    return np.round(np.asarray(turning_points, dtype=np.float64), 2)
+    rounded: Floats = np.asarray(turning_points, dtype=np.float64).round(2)
+    return rounded
 
 
 def gaps(bracket: Bracket, turning_points: ArrayLike) -> Floats:
@@ -86,12 +87,13 @@ def honest_gaps(turning_points: Floats, variant: int) -> Floats:
         variant: the number of this one.
     """
     centres = centred(turning_points[:, 0])
-    others = [
-        gaps(bisect(centres, lambda _, biases, served=served: biases >= served), turning_points[:, variant])
-        for at, served in enumerate(turning_points.T)
-        if at != variant
-    ]
-    return np.max(others, axis=0)
+
+    def bracket(served: Floats) -> Bracket:
+        return bisect(centres, lambda _, biases: biases >= served)
+
+    others = [gaps(bracket(served), turning_points[:, variant]) for at, served in enumerate(turning_points.T) if at != variant]
+    farthest: Floats = np.max(others, axis=0)
+    return farthest
 
 
 @dataclass(frozen=True)
