@@ -217,10 +217,7 @@ def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
 
 
 def at_floor(p: float, floor: float | None) -> bool:
-    """Whether p is the smallest value that could have come out, up to rounding in its computation.
-
-    A p-value below its floor is not: what a few bets on drawn ranks can usually give at least is no limit to them.
-    """
+    """Whether p is the smallest value that could have come out, up to rounding; below what bets usually give it is not."""
     return floor is not None and abs(p - floor) <= 1e-9 * floor
 
 

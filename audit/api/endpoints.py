@@ -350,7 +350,7 @@ def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: fl
         InvalidInput: there is no such measured effect.
 
     >>> len(plan_audit("q4", rate=0.5).tests)
-    5
+    6
     """
     tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice, product
 from typing import Literal, NamedTuple
 
@@ -141,7 +141,8 @@ def imitations(text: str) -> list[Imitation]:
                 pieces = [Imitation(begin + i, begin + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
         elif len(word) <= _LONGEST and not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
-            known, pieces = _imitations_in_other(word, match.start())
+            known, within = _imitations_in_other(word)
+            pieces = [piece._replace(start=piece.start + match.start(), end=piece.end + match.start()) for piece in within]
             if pieces and (known or not _PHONETIC_LETTER.search(word)):
                 (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
@@ -226,8 +227,9 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
     return function >= max(LEAST_ENGLISH, ENGLISH * words)
 
 
-def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
-    """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it."""
+@lru_cache(maxsize=1 << 13)
+def _imitations_in_other(word: str) -> tuple[bool, tuple[Imitation, ...]]:
+    """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it, by their places."""
     pieces: list[Imitation] = []
     seen: list[str] = []  # for each character
     for position, character in enumerate(word):
@@ -236,32 +238,32 @@ def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
             continue
         plain, kind = _plain(character)
         if plain is None:
-            return False, []
+            return False, ()
         among_small = position and (word[position - 1].islower() or word[position + 1 : position + 2].islower())
         if plain.isupper() and among_small and not is_cased(character):
             plain = plain.lower()  # drawn for a small one; the Cyrillic S of "JavaScript" is not
-        pieces.append(Imitation(start + position, start + position + 1, plain, kind))
+        pieces.append(Imitation(position, position + 1, plain, kind))
         seen.append(plain)
     others = any(map(is_of_another_alphabet, word))
     if not pieces or is_known(word) or (others and sum(map(str.isascii, word)) < _LEAST_LATIN):
-        return False, []
+        return False, ()
     whole = "".join(seen)
     if whole and not whole.isalpha():
-        whole, more = _with_ascii(seen, start)
+        whole, more = _with_ascii(seen)
         pieces = sorted([*pieces, *more])
     if not (whole.isascii() and whole.isalpha()):
-        return False, []
+        return False, ()
     alone = bool(_COMPANY.search(word)) and not regex.search("[A-Za-z]", word)
-    return len(whole) > 1 and not alone and is_known(whole), [] if alone and len(whole) < _LEAST_UNKNOWN else pieces
+    return len(whole) > 1 and not alone and is_known(whole), () if alone and len(whole) < _LEAST_UNKNOWN else tuple(pieces)
 
 
-def _with_ascii(seen: list[str], start: int) -> tuple[str, list[Imitation]]:
+def _with_ascii(seen: list[str]) -> tuple[str, list[Imitation]]:
     """The word that is seen where plain signs stand for letters beside the others, and these signs."""
     places = [place for place, letters in enumerate(seen) for _ in letters]
     known, edits = _imitations_in_ascii("".join(seen))
     if not known or not edits:
         return "", []
-    more = [Imitation(start + places[i], start + places[j - 1] + 1, letter, "letter") for i, j, letter in edits if j - i == 1]
+    more = [Imitation(places[i], places[j - 1] + 1, letter, "letter") for i, j, letter in edits if j - i == 1]
     return _applied("".join(seen), edits), more
 
 

@@ -27,6 +27,7 @@ from llm_audit.text.layout import Edit, layout_marks
 from llm_audit.text.marks import Wrapper, find_marks
 from llm_audit.text.places import Apart
 from llm_audit.text.read import RawText
+from llm_audit.text.reading_notes import NOTES, note
 from llm_audit.text.scripts import PLAIN_SCRIPTS
 from llm_audit.text.seen import imitations
 from llm_audit.text.traces import find_traces
@@ -99,28 +100,6 @@ _RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}--\p{Bidi_Control}]", regex.V
 
 MOST_OMITTED = 0.1
 """Largest share of the visible characters that may be missing from the text; above it, the document never passes."""
-
-_NOTES = {
-    "zero_width": "Removed {n} zero-width character{s}, which readers cannot see.",
-    "soft_hyphen": "Removed {n} soft hyphen{s}.",
-    "bidi": "Removed {n} control character{s} for the writing direction.",
-    "tag": "Removed {n} invisible tag character{s}, which can hide a message.",
-    "other": "Removed {n} other invisible character{s}.",
-    "styled": "Replaced {n} full-width or styled character{s} by plain ones.",
-    "trace": "Left out {n} trace{s} of a chatbot.",
-    "reversed": "Read {n} stretch{es} from right to left, as shown.",
-    "decoded": "Read {n} character{s} in the encoding that {they} had been written in.",
-    "entity": "Read {n} HTML entit{ies} as the character{s} meant.",
-    "quoted": "Read {n} remain{s} of an encoding for e-mail (quoted-printable) as the characters meant.",
-    "escaped": "Read {n} character{s} behind backslashes as the character{s} meant.",
-    "whole": "Read {n} word{s} in pieces as whole (an attack on detectors, or a bad export).",
-    "odd_capitals": "Read {n} word{s} with capitals within as usually spelled (an attack on detectors, or a bad export).",
-    "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
-    "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
-    "homoglyph": (
-        "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -205,7 +184,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     draft.replace(_as_meant(whole_words(draft.text), counts, "whole"))
     draft.replace(_as_meant(plain_capitals(draft.text), counts, "odd_capitals"))
     draft.replace(_sentence_case(draft.text, counts))
-    notes = tuple(_note(note, counts[kind]) for kind, note in _NOTES.items() if counts[kind])
+    notes = tuple(note(sentence, counts[kind]) for kind, sentence in NOTES.items() if counts[kind])
     return View(draft.text, draft.starts, draft.ends, notes)
 
 
@@ -394,11 +373,6 @@ def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:
         small = letter.lower()
         if position not in beginnings and small != letter and len(small) == 1:
             yield position, position + 1, small
-
-
-def _note(note: str, n: int) -> str:
-    many = n != 1
-    return note.format(n=n, s="s" * many, es="es" * many, ies="ies" if many else "y", they="they" if many else "it")
 
 
 def _single_spaces(text: str) -> Iterable[Edit]:

@@ -169,7 +169,7 @@ def test_texts_alone(tool: Tool, honest: str, prompts: Path) -> None:
     wanted = ("--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 12)
     found = audit(tool, honest, *ON, "--prompts", prompts, *wanted, code=0)
     tests = by_rule(found)
-    assert set(tests) == {"AUD401", "AUD402", "AUD403", "AUD404", "AUD406", "AUD407", "AUD408"}
+    assert set(tests) == {"AUD401", "AUD402", "AUD403", "AUD404", "AUD406", "AUD407", "AUD408", "AUD410"}
     assert tests["AUD408"]["p_value"] > 0.01 and tests["AUD408"]["evidence"]["asked"] == 400
     assert tests["AUD403"]["n"] == 12 and tests["AUD404"]["draws"]["count"] == 9999
 

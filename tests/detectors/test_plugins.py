@@ -337,11 +337,12 @@ def test_the_rule_of_a_plugin_is_found_by_code_and_explained(site: Path) -> None
 
 def test_ours_are_listed_without_looking_at_plugins(site: Path) -> None:
     installed(site, "fine", "raise SystemExit", {"one": "one"}, module="module_1")
-    for family in ("origin", "attribution", "membership", "substitution", "integrity", "input"):
-        assert [rule.name for rule in registry.shipped(family)] == [
-            rule.name for rule in registry.rules(family, [rule.name for rule in registry.shipped(family)])
-        ]
+    families = ("origin", "attribution", "membership", "substitution", "integrity", "input")
+    listed = {family: [rule.name for rule in registry.shipped(family)] for family in families}
     assert "module_1" not in sys.modules
+    for family in families:
+        if family != "origin":  # of which the plugin is
+            assert listed[family] == [rule.name for rule in registry.rules(family)]
 
 
 @pytest.mark.usefixtures("anew")

@@ -72,6 +72,15 @@ KINDS: tuple[e.Derivation, ...] = (
         flaws=(s.Flaw(name="x", answers=1),), parameters=(s.Parameter(name="stop", tried=2, ignored=1),),
     ),
     s.PromptCounts(asked=1, prompts=(s.PromptCount(name="x", characters=9, reference=3, billed=4),)),
+    s.LogOdds(
+        seed="5",
+        asked=75,
+        forced=5,
+        obeyed=5,
+        variants=("x", "y"),
+        points=(s.TurningPoint(lower=0.5, upper=0.508, expected=(0.503, 0.51)),) * 10,
+        honest=((1.0, 1.01),) * 10,
+    ),
     s.BorderChange(seed="5", repeats=(1, 0), inputs=(s.FirstTokens(before=(3, 2, 0), after=(2, 2, 1)),)),
     s.BorderInputs(
         seed="5", asked=9, variants=("x",),

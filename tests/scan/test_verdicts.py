@@ -13,8 +13,8 @@ from llm_audit.api.stored import verify
 from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.origin.conclude import conclude
 from llm_audit.detectors.rule import Terms
-from llm_audit.gating import Terms as GateTerms
-from llm_audit.gating import settle
+from llm_audit.gating.settle import Terms as GateTerms
+from llm_audit.gating.settle import settle
 from llm_audit.results import Corpus, Document, Gated, Verdict
 from llm_audit.scanning.corpus import Block
 from llm_audit.scanning.record import Record, _record

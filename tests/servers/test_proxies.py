@@ -178,13 +178,19 @@ MET: dict[str, Callable[[Client], bool]] = {
 """What that client sees of each behaviour."""
 
 
-IGNORED = {"stop-ignored": "stop", "seed-ignored": "seed", "n-ignored": "n", "max-tokens-ignored": "max_tokens"}
+IGNORED = {
+    "stop-ignored": "stop",
+    "seed-ignored": "seed",
+    "n-ignored": "n",
+    "max-tokens-ignored": "max_tokens",
+    "bias-ignored": "logit_bias",
+}
 """The behaviours that change the request, and which parameter they take out of it."""
 
 
 @pytest.mark.parametrize("behaviour", IGNORED)
 def test_an_ignored_parameter_of_the_numbered_request_never_reaches_the_server(honest: str, behaviour: str) -> None:
-    name, asked = IGNORED[behaviour], {"stop": ["zebra"], "seed": 3, "n": 1}
+    name, asked = IGNORED[behaviour], {"stop": ["zebra"], "seed": 3, "n": 1, "logit_bias": {"300": 1.0}}
     with chaos(honest, behaviour, {1}) as proxy:
         for _ in range(2):
             ask(proxy.url, PROMPTS[0], **asked)
