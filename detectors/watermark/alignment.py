@@ -2,7 +2,7 @@
 
 Null: the key is random and independent of the text. There are two p-values. Fresh keys: for any statistic, with the floor
 1 / (1 + draws), and stopped early where p is large. Closed form, for the cost without edits: no draws and no floor, Bonferroni
-over all shifts of an exact tail. Edited texts need the Levenshtein cost and fresh keys.
+over all blocks and shifts of an exact tail. Edited texts need the Levenshtein cost and fresh keys.
 """
 
 from __future__ import annotations
@@ -29,51 +29,65 @@ class Alignment:
     Attributes:
         tokens: m, of the text.
         keys: n, of the sequence.
-        cells: distinct (key, token) pairs whose costs are summed; fewer than m where the text is longer than the sequence.
+        block: k, tokens of a block.
+        cells: distinct (key, token) pairs whose costs are summed; fewer than k where the text is longer than the sequence.
         phi: the least cost.
-        log_p: min(0, log n + log of the exact tail of one sum).
+        log_p: min(0, log(n (m - k + 1)) + log of the exact tail of one sum).
     """
 
     tokens: int
     keys: int
+    block: int
     cells: int
     phi: float
     log_p: float
 
 
-def least_cost(scheme: KeySequence, costs: Floats, cost: Cost) -> float:
-    """The least cost phi over shifts, from costs (m, n), with edits or without."""
-    return float((key_alignment.simple(costs) if cost == "simple" else key_alignment.edit(costs, scheme.gap)).min())
+def least_cost(scheme: KeySequence, costs: Floats, cost: Cost, block: int) -> float:
+    """The least cost phi over blocks and shifts.
+
+    Args:
+        scheme: whose gap cost is the paper's.
+        costs: (m, n).
+        cost: with edits or without.
+        block: tokens of a block.
+    """
+    lined = key_alignment.simple(costs, block) if cost == "simple" else key_alignment.edit(costs, block, scheme.gap)
+    return float(lined.min())
 
 
-def closed_form(scheme: KeySequence, text: TokenisedText) -> Alignment:
+def closed_form(scheme: KeySequence, text: TokenisedText, block: int | None = None) -> Alignment:
     """The test without edits and without draws.
 
-    EXP: a sum of k distinct cells is minus a Gamma(k, 1), so p <= n P(Gamma(k, 1) >= -phi). ITS: given the order of the
-    vocabulary, the distances are independent, and their sum's law is found exactly (`deviation_tail`); fresh keys draw the
-    order anew, so that the two p-values of a text differ, though both are valid.
+    EXP: a sum of k distinct cells is minus a Gamma(k, 1), so p <= n (m - k + 1) P(Gamma(k, 1) >= -phi). ITS: given the order
+    of the vocabulary, the distances are independent, and their sum's law is found exactly (`deviation_tail`); fresh keys draw
+    the order anew, so that the two p-values of a text differ, though both are valid.
 
     Args:
         scheme: with its key.
-        text: at least one token; for ITS no longer than the sequence.
+        text: at least one token.
+        block: tokens of a block; the whole text by default, the only choice for ITS and where it is longer than the sequence.
     """
-    ids = _checked(scheme, text)
+    ids, k = _checked(scheme, text, block)
     n, m = scheme.length, len(ids)
     if isinstance(scheme, Exp):
-        fresh = _fresh(ids, n)
-        phi = float(key_alignment.simple(np.where(fresh[:, None], scheme.costs(ids), 0.0)).min())
-        cells = int(fresh.sum())
+        if k > n and k != m:
+            raise AuditError("blocks longer than the key sequence have no closed form: use the whole text, or fresh keys")
+        costs = scheme.costs(ids)
+        fresh = _fresh(ids, n) if k > n else np.ones(m, np.bool_)
+        phi = float(key_alignment.simple(np.where(fresh[:, None], costs, 0.0), k).min())
+        cells = int(fresh.sum()) if k == m else k
         log_one = gamma_tail.one_sum(-phi, cells)
     elif isinstance(scheme, Its):
-        if m > n:
+        if k != m or m > n:
             raise AuditError("ITS has a closed form only for a whole text no longer than the key sequence: use fresh keys")
         steps = deviation_tail.rounded(scheme.costs(ids)).astype(np.float64)
-        phi = float(key_alignment.simple(steps).min())
-        cells, log_one = m, deviation_tail.log_tail(round(phi), scheme.ranks(ids))
+        phi = float(key_alignment.simple(steps, k).min())
+        cells, log_one = k, deviation_tail.log_tail(round(phi), scheme.ranks(ids))
         phi /= deviation_tail.STEPS
     else:
         raise AuditError(f"{scheme.title} has no closed form: use fresh keys")
-    return Alignment(m, n, cells, phi, min(0.0, math.log(n) + log_one))
+    return Alignment(m, n, k, cells, phi, min(0.0, math.log(n * (m - k + 1)) + log_one))
 
 
 def fresh_keys(
@@ -81,6 +95,7 @@ def fresh_keys(
     text: TokenisedText,
     generator: np.random.Generator,
     cost: Cost = "edit",
+    block: int | None = None,
     draws: int = 999,
     stop: int = 10,
 ) -> Sequential:
@@ -91,19 +106,21 @@ def fresh_keys(
         text: at least one token.
         generator: of the fresh keys.
         cost: with edits or without.
+        block: tokens of a block; the whole text by default.
         draws: at most.
         stop: exceedances after which the rest is not drawn.
     """
-    ids = _checked(scheme, text)
-    observed = -least_cost(scheme, scheme.costs(ids), cost)
-    return besag_clifford(observed, lambda: -least_cost(scheme, scheme.null_costs(ids, generator), cost), draws, stop)
+    ids, k = _checked(scheme, text, block)
+    observed = -least_cost(scheme, scheme.costs(ids), cost, k)
+    return besag_clifford(observed, lambda: -least_cost(scheme, scheme.null_costs(ids, generator), cost, k), draws, stop)
 
 
-def _checked(scheme: KeySequence, text: TokenisedText) -> Ints:
+def _checked(scheme: KeySequence, text: TokenisedText, block: int | None) -> tuple[Ints, int]:
     check_vocabulary(text, scheme.vocab_size)
-    if not len(text.ids):
-        raise AuditError("a text without tokens cannot be aligned: give a longer one")
-    return text.ids
+    k = len(text.ids) if block is None else block
+    if not 1 <= k <= len(text.ids):
+        raise AuditError(f"a text of {len(text.ids)} tokens has no block of {k}: give a longer text or a shorter block")
+    return text.ids, k
 
 
 def _fresh(ids: Ints, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -89,7 +89,7 @@ def _plain(scheme: KeySequence, reading: Reading, most: int, seed: str) -> Summe
         reading=reading.name,
         tokens=closed.tokens,
         keys=closed.keys,
-        block=closed.tokens,
+        block=closed.block,
         cells=closed.cells,
         cost=closed.phi,
     )
@@ -99,7 +99,7 @@ def _ranked(scheme: KeySequence, reading: Reading, cost: alignment.Cost, most: i
     ids = reading.text.ids
     if len(ids) == 0:
         return _nothing(reading, scheme.length, cost)
-    observed = alignment.least_cost(scheme, scheme.costs(ids), cost)
+    observed = alignment.least_cost(scheme, scheme.costs(ids), cost, len(ids))
     ranked = alignment.fresh_keys(scheme, reading.text, generator(seed, "fresh keys"), cost, draws=most, stop=STOP)
     return FreshKeys(
         reading=reading.name,

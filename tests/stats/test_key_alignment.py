@@ -1,4 +1,4 @@
-"""Alignment costs against the definition, shift by shift."""
+"""Alignment costs against the definition, block by block and shift by shift."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ def levenshtein(costs: np.ndarray, gap: float) -> float:
     return float(table[k, k])
 
 
-@pytest.mark.parametrize(("m", "n"), [(7, 5), (6, 11), (1, 4)])
+@pytest.mark.parametrize(("m", "n", "block"), [(7, 5, 7), (7, 5, 3), (6, 11, 6), (6, 11, 1)])
 @pytest.mark.parametrize("gap", [0.0, 0.4, 1.0])
-def test_every_shift_is_that_of_the_definition(m: int, n: int, gap: float) -> None:
+def test_every_block_and_shift_is_that_of_the_definition(m: int, n: int, block: int, gap: float) -> None:
     costs = np.random.default_rng(m + n).normal(size=(m, n))
-    simple, edit = key_alignment.simple(costs), key_alignment.edit(costs, gap)
-    assert simple.shape == edit.shape == (n,)
-    for s in range(n):
-        met = costs[:, (s + np.arange(m)) % n]
-        assert simple[s] == pytest.approx(np.trace(met))
-        assert edit[s] == pytest.approx(levenshtein(met, gap))
+    simple, edit = key_alignment.simple(costs, block), key_alignment.edit(costs, block, gap)
+    assert simple.shape == edit.shape == (m - block + 1, n)
+    for i in range(m - block + 1):
+        for s in range(n):
+            met = costs[i : i + block][:, (s + np.arange(block)) % n]
+            assert simple[i, s] == pytest.approx(np.trace(met))
+            assert edit[i, s] == pytest.approx(levenshtein(met, gap))
 
 
 def test_edits_recover_what_a_deletion_moves() -> None:
@@ -39,4 +40,4 @@ def test_edits_recover_what_a_deletion_moves() -> None:
     costs = rng.random((40, 64))
     costs[np.arange(20), np.arange(20)] = 0
     costs[np.arange(20, 40), np.arange(21, 41)] = 0  # one key was skipped: a token was deleted
-    assert key_alignment.edit(costs, 0.4).min() < 2 < key_alignment.simple(costs).min()
+    assert key_alignment.edit(costs, 40, 0.4).min() < 2 < key_alignment.simple(costs, 40).min()

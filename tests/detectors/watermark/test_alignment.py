@@ -12,6 +12,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.alignment import closed_form, fresh_keys, least_cost
 from llm_audit.detectors.watermark.schemes.base import TokenisedText
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its, KeySequence
+from llm_audit.stats import key_alignment
 from llm_audit.stats.sequential import besag_clifford
 from tests.detectors.watermark.texts import flat, generate, ids
 
@@ -33,9 +34,9 @@ def test_closed_form_and_fresh_keys_agree_on_unmarked_texts(cls: type[KeySequenc
 
         def null(ids: np.ndarray = ids, ranks: np.ndarray | None = ranks) -> float:
             fresh = scheme.null_costs(ids, rng) if ranks is None else np.abs(ranks[:, None] - rng.random(scheme.length))
-            return -least_cost(scheme, fresh, "simple")
+            return -least_cost(scheme, fresh, "simple", 30)
 
-        observed = -least_cost(scheme, scheme.costs(ids), "simple")
+        observed = -least_cost(scheme, scheme.costs(ids), "simple", 30)
         pairs.append((math.exp(closed_form(scheme, text).log_p), besag_clifford(observed, null, 400, 401).p_value))
     closed, drawn = np.array(pairs).T
     small = drawn < 0.2
@@ -68,6 +69,16 @@ def test_size_of_the_closed_form_over_ten_thousand_keys(cls: type[KeySequence]) 
         assert binomtest(number, 10_000, alpha, alternative="greater").pvalue > 1e-4
 
 
+def test_blocks_shorter_than_the_text() -> None:
+    scheme, text = key_of(Exp), TokenisedText.of(np.random.default_rng(3).integers(0, V, 50))
+    found = closed_form(scheme, text, block=20)
+    assert found.block == found.cells == 20
+    assert found.phi == pytest.approx(key_alignment.simple(scheme.costs(text.ids), 20).min())
+    marked = generate(scheme, flat(V, 1.0), 20, np.random.default_rng(4), start=9)
+    hidden = TokenisedText.of(np.concatenate([text.ids[:25], marked, text.ids[25:]]))
+    assert closed_form(scheme, hidden, block=20).log_p < math.log(1e-4)
+
+
 @pytest.mark.parametrize("cls", [Exp, Its])
 def test_a_marked_text_is_found_and_edits_do_not_hide_it(cls: type[KeySequence]) -> None:
     rng, scheme = np.random.default_rng(5), key_of(cls)
@@ -93,8 +104,8 @@ def test_null_costs_are_like_those_of_other_seeds() -> None:
     rng, text = np.random.default_rng(7), ids("poem", V)[:30]
     for cls in (Exp, Its):
         scheme = key_of(cls)
-        fresh = [least_cost(scheme, scheme.null_costs(text, rng), "simple") for _ in range(400)]
-        seeds = [least_cost(scheme, key_of(cls, seed).costs(text), "simple") for seed in range(400)]
+        fresh = [least_cost(scheme, scheme.null_costs(text, rng), "simple", 30) for _ in range(400)]
+        seeds = [least_cost(scheme, key_of(cls, seed).costs(text), "simple", 30) for seed in range(400)]
         assert np.mean(fresh) == pytest.approx(np.mean(seeds), abs=5 * np.std(fresh) / 14)
 
 
@@ -102,8 +113,10 @@ def test_what_has_no_closed_form_says_so() -> None:
     long = TokenisedText.of(np.arange(80) % V)
     with pytest.raises(AuditError, match="whole text no longer than the key sequence"):
         closed_form(key_of(Its), long)
-    with pytest.raises(AuditError, match="without tokens"):
-        closed_form(key_of(Exp), TokenisedText.of(np.empty(0, np.int64)))
+    with pytest.raises(AuditError, match="no closed form"):
+        closed_form(key_of(Exp), long, block=70)
+    with pytest.raises(AuditError, match="no block of 90"):
+        closed_form(key_of(Exp), long, block=90)
     with pytest.raises(AuditError, match="outside the key's vocabulary"):
         closed_form(key_of(Exp), TokenisedText.of([V]))
 
