@@ -38,8 +38,8 @@ AUDITS, MOST_SIMULATED = 400, 400
 DRAWS = 1999
 """Of each simulated test of border inputs."""
 
-ODDS, ODDS_DRAWS, HONEST = 100, 999, 200
-"""Simulated audits by logit bias, draws of each test, and prompts of the reference's own."""
+ODDS, ODDS_DRAWS, HONEST = 100, 600, 100
+"""Simulated audits by logit bias, draws of each test, and prompts of the reference's own: an audit has more by default."""
 
 WATCHES, WATCH_DRAWS = 100, 999
 """Simulated comparisons with a baseline of border inputs, and draws of each."""

@@ -222,6 +222,7 @@ def test_a_scan_goes_on_under_a_policy_that_changes_nothing_of_it(tool: Tool, he
     assert "alpha was 0.2, now 0.3" in refused.err
 
 
+@pytest.mark.slow
 def test_the_level_of_a_plan_comes_from_the_policy(tool: Tool, here: Path) -> None:
     def plan(*options: object) -> str:
         outcome = tool(*options, "substitution", "plan", "--effect", "q8")

@@ -551,6 +551,7 @@ def test_a_recording_with_gaps_says_so_and_is_completed_by_the_same_command(
     assert whole.code == 0 and "136 answers" in whole.out
 
 
+@pytest.mark.slow
 def test_a_plan_needs_more_requests_for_a_smaller_share(tool: Tool) -> None:
     def requests(rate: float) -> str:
         found = tool("substitution", "plan", "--effect", "q4", "--rate", rate)

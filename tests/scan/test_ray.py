@@ -106,6 +106,7 @@ def test_what_always_fails_is_said_and_all_else_is_kept(cluster: Cluster, many_f
     assert final(tmp_path / "there") == final(tmp_path / "here")
 
 
+@pytest.mark.slow
 def test_a_machine_that_has_something_else_judges_nothing(cluster: Cluster, many_files: Path, tmp_path: Path) -> None:
     (said,), _ = on_ray(many_files, tmp_path / "there", "other", cluster)
     assert said == "On this machine not all is the same."

@@ -109,6 +109,7 @@ def compiled(folder: Path) -> bool:
     return with_numba == "True"
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_once_and_again_where_their_code_is_damaged(tmp_path: Path) -> None:
     assert compiled(tmp_path)
     (kept,) = tmp_path.glob("*.o")

@@ -56,7 +56,7 @@ def test_ties_make_the_plain_p_value_conservative() -> None:
     assert plain.mean() > 0.55
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("rho", [pytest.param(0.0, marks=pytest.mark.slow), 0.5, pytest.param(0.95, marks=pytest.mark.slow)])
 def test_size_of_the_combination_under_dependence(rho: float) -> None:
     rng = np.random.default_rng(3)
     p = np.empty(RUNS)

@@ -149,7 +149,7 @@ FREE = (".claim", ".endpoint", ".model", ".allowed", ".cost", ".facts", ".refere
 """What no test says: who was asked, and what it cost."""
 
 
-SLOW = ("inconsistent", "too few answers", "changed by little", "unchanged")
+SLOW = ("inconsistent", "too few answers", "changed by little", "unchanged", "the same answers")
 """Cases that differ from another one in numbers alone."""
 
 

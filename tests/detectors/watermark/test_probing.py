@@ -49,6 +49,7 @@ def test_green_lists_are_found(tiny_llama: Path) -> None:
     assert document.verdict is Verdict.FINDING and "AUD505" in found(document)
 
 
+@pytest.mark.slow
 def test_gumbel_is_found(tiny_llama: Path) -> None:
     document = asked(tiny_llama, SCHEMES["sglang-gumbel"].model_validate({"key": "74", "vocab_size": 400}))
     assert document.verdict is Verdict.FINDING and "AUD508" in found(document)
