@@ -24,7 +24,7 @@ SCALE = 16
 """Steps of the table per nat."""
 
 TEXTS = 6
-"""Most texts that take turns, a row each, for which `runs_on_later` looks."""
+"""Most texts that take turns, a row each, for which signs look."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?…]['\"”’)\]]*$")

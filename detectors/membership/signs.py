@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.counters import counter
-from llm_audit.detectors.membership.running_on import runs_on, runs_on_later, standardised
+from llm_audit.detectors.membership.running_on import TEXTS, runs_on, runs_on_later, standardised
 
 LAGS = 10
 """Largest distance, in rows, between rows that are compared."""
 
 REACH, FARTHEST = (1.5, 4.0), 24
 """Rows over which the likeness of the rows of one story falls to 1/e, and the largest distance at which they are compared."""
-
-STORIES = 6
-"""Most stories that take turns, a row each, for which `_stories` looks."""
 
 OfOrders = Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]
 """Function from rows (n,) and orders of them (orders, n) to a statistic of each order, (orders,)."""
@@ -33,7 +30,7 @@ def _stories(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float
     """(orders,) how much more alike rows near each other are, or every second, third, ... sixth of them, than in other orders.
 
     Sums of likeness that fall with the distance: of all rows, over each `REACH`, and of those k, 2k, 3k, ... places apart,
-    over 2k rows, for each k up to `STORIES`. The largest of these sums, in standard deviations over the orders. Many distances
+    over 2k rows, for each k up to `TEXTS`. The largest of these sums, in standard deviations over the orders. Many distances
     together show a story of whole sentences that no single one shows.
     """
     alike = _likeness(rows)
@@ -44,7 +41,7 @@ def _stories(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float
     lags = np.arange(1, min(FARTHEST, n - 2) + 1)
     near = np.stack([alike[orders[:, :-lag], orders[:, lag:]].sum(axis=1) for lag in lags])
     weights = [np.exp(-lags / reach) for reach in REACH]
-    weights += [np.exp(-lags / (2 * k)) * (lags % k == 0) for k in range(2, STORIES + 1) if k < lags[-1]]
+    weights += [np.exp(-lags / (2 * k)) * (lags % k == 0) for k in range(2, TEXTS + 1) if k < lags[-1]]
     return np.asarray(np.max([standardised(weight @ near) for weight in weights], axis=0), dtype=np.float64)
 
 
@@ -79,7 +76,7 @@ def _unusual(alike: NDArray[np.float64], orders: NDArray[np.int64]) -> NDArray[n
 
 
 def _same(word: int) -> OfOrders:
-    """A statistic: how unusual the frequency is with which rows up to `LAGS` apart share their first (0) or last (-1) word."""
+    """The statistic (orders,) of shared first (0) or last (-1) words: how unusually often rows up to `LAGS` apart share one."""
 
     def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
         words = np.array([(row.lower().split() or [""])[word] for row in rows])
@@ -91,7 +88,7 @@ def _same(word: int) -> OfOrders:
 def _place(
     values: Callable[[Sequence[str]], Sequence[float]],
 ) -> OfOrders:
-    """A statistic: |Spearman correlation| of a row's place with a value of it, (orders,)."""
+    """The statistic (orders,) of a value of rows: its |Spearman correlation| with their places."""
 
     def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
         from scipy.stats import rankdata

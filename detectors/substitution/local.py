@@ -150,10 +150,10 @@ class LocalModel:
 
     def turning_points(self, favoured: Sequence[Favoured], progress: Progress = silent) -> dict[str, list[float]]:
         """Precision -> for each prompt, the bias in nats from which on the favoured token comes first."""
-        passes = len(self.precisions)
-        return {
-            name: self.model.turning_points(favoured, name, part(progress, number / passes, (number + 1) / passes))
-            for number, name in enumerate(self.precisions)
+        first, *others = self.precisions
+        return {first: [wanted.turning_point for wanted in favoured]} | {
+            name: self.model.turning_points(favoured, name, part(progress, number / len(others), (number + 1) / len(others)))
+            for number, name in enumerate(others)
         }
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:

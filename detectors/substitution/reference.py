@@ -75,11 +75,13 @@ class Favoured(NamedTuple):
         prompt: as it is sent.
         token: id of the second likeliest first token.
         text: of this token, white space at its ends aside.
+        turning_point: bias in nats from which on it comes first, by the variant that chose it.
     """
 
     prompt: str
     token: int
     text: str
+    turning_point: float
 
 
 class Reference(Protocol):

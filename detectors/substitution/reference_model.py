@@ -132,17 +132,20 @@ class ReferenceModel:
             near = ((token, self.vocabulary.written(token)) for token, value in others if highest - value <= LARGEST_BIAS)
             token, written = next(((token, other) for token, other in near if other not in ("", text)), (0, ""))
             if written:
-                chosen.append(Favoured(prompt, token, written))
+                chosen.append(Favoured(prompt, token, written, self._turning_point(likeliest, token, written)))
         return chosen
 
     def turning_points(self, favoured: Sequence[Favoured], precision: str, progress: Progress = silent) -> list[float]:
         """The bias in nats from which on each favoured token comes first, before all tokens of another text."""
-        points = []
-        prompts = [wanted.prompt for wanted in favoured]
-        for wanted, likeliest in zip(favoured, self._first_tokens(prompts, precision, progress), strict=True):
-            highest = max(value for token, value in likeliest.items() if self.vocabulary.written(token) != wanted.text)
-            points.append(highest - likeliest.get(wanted.token, min(likeliest.values())))
-        return points
+        first = self._first_tokens([wanted.prompt for wanted in favoured], precision, progress)
+        return [
+            self._turning_point(likeliest, wanted.token, wanted.text) for wanted, likeliest in zip(favoured, first, strict=True)
+        ]
+
+    def _turning_point(self, likeliest: Mapping[int, float], token: int, text: str) -> float:
+        """The largest log-probability of a token of another text, less that of this token."""
+        highest = max(value for other, value in likeliest.items() if self.vocabulary.written(other) != text)
+        return highest - likeliest.get(token, min(likeliest.values()))
 
     def _first_tokens(self, prompts: Sequence[str], precision: str, progress: Progress) -> Iterator[dict[int, float]]:
         """For each prompt, the log-probabilities of its `LIKELIEST` first tokens, the likeliest first."""

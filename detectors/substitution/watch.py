@@ -107,7 +107,7 @@ def _names(key: str) -> list[int | str | None]:
 
 
 def take(source: Source, count: int, surface: Surface) -> list[Row]:
-    """What a baseline keeps: rows of log-probabilities.
+    """The rows of log-probabilities that a baseline keeps.
 
     Raises:
         AuditError: there are too few; why.

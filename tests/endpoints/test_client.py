@@ -185,10 +185,11 @@ def test_an_endpoint_that_stops_answering_is_given_up_and_asked_again_once_by_th
     well = False
     with serving(behave) as server:
         endpoint = Endpoint(server.url, "m", KEY, Limits(attempts=3, concurrency=2), sleep=lambda s: None)
+        # On their own: an answer that is noted late, by a thread that had to wait, would begin the count of the others anew.
+        assert Counter(getattr(outcome, "kind", "answered") for outcome in endpoint.ask(asks(20))) == {"answered": 20}
         outcomes = endpoint.ask(asks(60))
-        assert Counter(getattr(outcome, "kind", "answered") for outcome in outcomes[:20]) == {"answered": 20}
         asked = sum(outcome.attempts > 0 for outcome in outcomes)
-        assert IN_VAIN <= asked - 20 < 3 * IN_VAIN  # with what the other thread had begun, which a busy machine lets run on
+        assert IN_VAIN <= asked - 20 < 2 * IN_VAIN  # with what the other thread had begun
         told = outcomes[-1]
         assert isinstance(told, Failure) and told.kind == "stopped"
         assert re.match(r"Not sent: the endpoint was given up, after question upon question in vain\. \w.*\.$", told.reason)

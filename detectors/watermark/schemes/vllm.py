@@ -69,7 +69,7 @@ class _Philox(KeyedScheme):
         """The score of each token behind its context."""
 
     def observe(self, text: TokenisedText) -> Observations:
-        """One score for each token with a known context."""
+        """The scores of the tokens whose context is known, one each."""
         positions, contexts = self.contexts(text)
         return replace(self.score(contexts, text.ids[positions]), positions=positions, tokens=len(text.ids))
 

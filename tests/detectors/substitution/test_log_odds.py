@@ -59,7 +59,7 @@ def points(count: int, rng: np.random.Generator, noise: Sequence[float] = (0.0, 
 
 
 def judged(source: Biased, expected: np.ndarray, own: np.ndarray) -> Result:
-    favoured = [Favoured(f"Prompt {at}", 7, "yes") for at in range(len(expected))]
+    favoured = [Favoured(f"Prompt {at}", 7, "yes", point) for at, point in enumerate(expected[:, 0].tolist())]
     found = log_odds.ask(source, "chat", favoured, centred(expected[:, 0]))
     names = [f"variant {at}" for at in range(expected.shape[1])]
     by_name = [dict(zip(names, table.T.tolist(), strict=True)) for table in (expected, own)]
@@ -117,8 +117,10 @@ def test_other_weights_are_found_also_in_a_share_of_the_requests_and_the_nearest
     assert found.p_value is not None and found.p_value <= 0.001, found.reason
 
 
-@pytest.mark.parametrize("answer", [lambda ask, turned: " no", lambda ask, turned: "", lambda ask, turned: " maybe"])
-def test_an_endpoint_that_does_not_honour_the_bias_is_not_accused(answer: Callable[[Ask, bool], str]) -> None:
+@pytest.mark.parametrize(
+    "answer", [lambda ask, turned: " no", lambda ask, turned: "", lambda ask, turned: " maybe", lambda ask, turned: None]
+)
+def test_an_endpoint_that_does_not_honour_the_bias_is_not_accused(answer: Callable[[Ask, bool], str | None]) -> None:
     rng = np.random.default_rng(3)
     source = biased(np.zeros(INPUTS), answer)
     found = judged(source, points(INPUTS, rng), points(60, rng))
@@ -174,6 +176,7 @@ def test_the_favoured_token_is_the_second_likeliest_and_turns_where_it_is_as_lik
     favoured = reference.favoured(PROMPTS, "f32")
     assert len(favoured) > 100 and all(each.text for each in favoured)
     turning = np.array(reference.turning_points(favoured, "f32"))
+    assert turning.tolist() == [each.turning_point for each in favoured]
     assert (turning >= 0).all() and (turning <= LARGEST_BIAS).all()
     chances = dict(zip(PROMPTS, reference.next_texts(PROMPTS, "f32"), strict=True))
     for each, point in zip(favoured[:20], turning, strict=False):
