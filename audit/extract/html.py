@@ -14,7 +14,8 @@ from lxml import html as lxml_html
 from llm_audit.extract.colors import BLACK, WHITE, Color, is_unseen, over
 from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.html_colors import LINK, background, letters
-from llm_audit.extract.html_style import Style, Styles, hides, is_tiny, resolved, size_of
+from llm_audit.extract.html_hiding import hides, is_tiny, opacity, size_of
+from llm_audit.extract.html_style import Style, Styles, resolved
 from llm_audit.extract.prose import looks_like_prose
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")  # of an encoding that the page is no longer in
@@ -41,6 +42,8 @@ _EDGE_NAMES = re.compile(
     r"|advert\w*|footer|toc|pagination|skip)(?:$|[\s_-])",
     re.I,
 )
+_MOST_OF_EDGE = 0.5  # of the words of a page: what is called a sidebar and holds more is a frame around the text
+_MOST_NAMED = 100  # elements of such names whose words are counted
 _FOR_EARS = re.compile(r"sr-only|screen-?reader|visually-?hidden|a11y|skip-link|assistive", re.I)
 _NOTES = frozenset({"doc-endnotes", "doc-footnote", "footnotes", "footnote", "endnotes", "endnote", "rearnote", "rearnotes"})
 _HEADS = frozenset({"title", "subtitle", "author", "date", "byline"})
@@ -53,6 +56,7 @@ _NAMED_WHEN_SKIPPED = {
 }  # fmt: skip
 _WHERE_LETTERS = frozenset({"white letters", "letters in the colour of what is behind"})
 _TAKING_ROOM = _WHERE_LETTERS | {"transparent letters", "visibility:hidden"}
+_LEAST_OPACITY = 0.05
 _LEAST_GENERATED = 3  # words of a text from a style sheet; shorter ones are signs and labels
 LINE = "data-source-line"
 """Attribute with the line number of an element in the source that the page was made from, such as Markdown."""
@@ -78,6 +82,7 @@ class _State(NamedTuple):
     back: Color | None = WHITE
     variables: Mapping[str, str] = MappingProxyType({})
     reversed: bool = False  # shown from right to left, letter by letter
+    opacity: float = 1.0  # of all elements around, multiplied
 
     @property
     def way(self) -> str:
@@ -138,6 +143,8 @@ class _Walk:
         self._pieces: list[str] = []
         self._lines: list[str] = [""]  # of the source: in which each line of the block began
         self._linked = 0
+        self._named = 0
+        self._total = 0
         self._number = 0
         self._hidden: list[tuple[str, str, bool]] = []
         for generated in styles.generated:
@@ -152,6 +159,7 @@ class _Walk:
         """
         # Letters whose colour nobody names have one that a sheet elsewhere may set.
         states = [_State(color=None if self._styles.elsewhere else (BLACK, 1.0))]
+        self._total = _words(root)
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
             if event in ("comment", "pi"):
@@ -202,7 +210,8 @@ class _Walk:
             variables = {**variables, **custom}
         style = resolved(style, variables)
         names = f"{element.get('class') or ''} {element.get('id') or ''}"
-        hidden = above.hidden or hides(style)
+        seen = above.opacity * opacity(style)
+        hidden = above.hidden or hides(style) or ("transparent letters" if seen < _LEAST_OPACITY else "")
         if hidden and not above.hidden and _FOR_EARS.search(names):
             hidden = "for ears"
         visibility = style.get("visibility")
@@ -212,7 +221,7 @@ class _Walk:
             above.invisible if visibility in (None, "inherit") else visibility in ("hidden", "collapse"),
             above.inline,
             "reference" if _is_note(element) else "heading" if _is_head(element, tag) else _APART.get(tag, above.apart),
-            above.edge or (not self._whole and _is_edge(element, tag, names)),
+            above.edge or (not self._whole and (_is_edge(element, tag) or self._is_named_edge(element, tag, names))),
             above.link or tag == "a",
             above.code or tag == "pre",
             size_of(style, above.size),
@@ -220,10 +229,18 @@ class _Walk:
             background(style, above.back),
             variables,
             _is_reversed(element, tag, style, above),
+            seen,
         )
         if state.way == above.way:
             return state
         return state._replace(inline=state.way in _WHERE_LETTERS or (tag not in _BLOCKS and tag not in _CELLS))
+
+    def _is_named_edge(self, element: Any, tag: str, names: str) -> bool:
+        """Whether the names of an element are those of a menu or the like, and it does not hold the text of the page."""
+        if tag not in _NAMED or not _EDGE_NAMES.search(names):
+            return False
+        self._named += 1
+        return self._named > _MOST_NAMED or _words(element) <= _MOST_OF_EDGE * self._total
 
     def _text(self, text: str | None, state: _State) -> None:
         if not text:
@@ -307,10 +324,16 @@ def _is_head(element: Any, tag: str) -> bool:
     return tag in ("p", "div") and (element.get("class") or "") in _HEADS
 
 
-def _is_edge(element: Any, tag: str, names: str) -> bool:
+def _is_edge(element: Any, tag: str) -> bool:
     """Whether an element is a menu, a sidebar, comments or something else around the text of a page."""
     if tag in _EDGES or (element.get("role") or "").lower() in _EDGE_ROLES:
         return True
     if tag == "header":
         return not any(ancestor.tag in ("article", "main", "section") for ancestor in element.iterancestors())
-    return tag in _NAMED and bool(_EDGE_NAMES.search(names))
+    return False
+
+
+def _words(element: Any) -> int:
+    """The number of words in an element, those of scripts and the like aside."""
+    pieces = (text for each in element.iter() if each.tag not in _SKIPPED for text in (each.text, each.tail) if text)
+    return sum(len(text.split()) for text in pieces) - len((element.tail or "").split())

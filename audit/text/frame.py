@@ -15,6 +15,7 @@ import regex
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.text.layout import marked_headings
 from llm_audit.text.places import Apart
+from llm_audit.text.turns import stamps
 
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")
 
@@ -30,7 +31,7 @@ _LONGEST_PLAIN_HEADING, _LEAST_BELOW = 12, 20  # words, also of the paragraph be
 _LONGEST_RUN, _LONGEST_TITLE = 2, 6  # lines
 _LEAST_UNBROKEN = 120  # characters of a line that holds a paragraph
 _SENTENCE_OF, _CELL_OF = 8, 25  # words from which a cell with a full stop is a sentence, and any cell is prose
-_LEAST_REFERENCES, _LEAST_STAMPS = 3, 3
+_LEAST_REFERENCES = 3
 
 _NAMES = {
     "heading": "heading",
@@ -45,11 +46,6 @@ _LINE = regex.compile(r"[^\n]+")
 _RULE = regex.compile(r"[ \t]*[=_*~#·•─━═—–.\-]{4,}[ \t]*")
 _UNDERLINE = regex.compile(r"[ \t]*(?:={3,}|-{3,}|~{3,}|\*{3,})[ \t]*")
 _BLANK = regex.compile(r"_{4,}|(?<![\w'’\"”])(?:\.{6,}|…{3,})|\.{6,}(?= *\d)")  # but "Maybe......" is no blank
-_STAMP = regex.compile(
-    r"^[ \t]*(?:[\[(]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?(?: ?[AaPp]\.?[Mm]\.?)?[\])]?[ \t]*(?:[-–>]+[ \t]*)?"
-    r"(?:<[^<>\n]{1,40}>|\p{Lu}[\p{L}\d .]{0,30}:)?|<[^<>\n\s]{1,30}>)[ \t]+",
-    regex.M,
-)
 _HEADING = regex.compile(
     r"(?:(?:chapter |section |part )?[\divxIVX]{1,5}(?:\.\d{1,2})*[.):]? +)?[\p{Lu}\p{N}\"'“‘(][^\t|]*[^\s|{}<>=]"
 )
@@ -253,9 +249,7 @@ def _forms(text: str) -> Iterator[Apart]:
                 (line.start() + blank.start(), line.start() + blank.end()) for blank in _BLANK.finditer(line[0])
             ]  # fmt: skip
             yield from (Apart(start, end, "form") for start, end in blanks)
-    stamps = list(_STAMP.finditer(text))
-    if len(stamps) >= _LEAST_STAMPS:
-        yield from (Apart(stamp.start(), stamp.end(), "form") for stamp in stamps)
+    yield from (Apart(start, end, "form") for start, end in stamps(text))
 
 
 def _without_overlaps(parts: Iterator[Apart]) -> tuple[Apart, ...]:

@@ -59,8 +59,16 @@ _SMALL = regex.compile(r"(?<![\w'’-])[a-z]{2,}(?![\w'’-])")
 _ENGLISH, _LEAST_ENGLISH = frozenset({"the", "of", "and", "to"}), 0.04
 _LEAST_WORDS, _MOST_UNKNOWN = 40, 0.3
 
+# Words that signs part from each other: lists of words, fields of tables, formulas. Of 18,434 human English texts 12 have a
+# larger share, formulas and programs; in half of them it is less than 11 %. In lists whoever wrote them looks like a machine.
+_TOKEN = regex.compile(r"\S+")
+_PARTED = regex.compile(r"[^\p{L}\p{N}\s)\]\"'\u2019%]+[\"'\u2019)\]]*+$")
+_HAS_WORD = regex.compile(r"[\p{L}\p{N}]")
+_MOST_PARTED = 0.5
+
 # Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
 # pages of mark-up, LaTeX, and a story told in JavaScript.
+_CITED = regex.compile(r"(?<=[.,;:!?)\"'\u2019\] ])\[(?:[0-9]{1,3}(?:[,\u2013-] ?[0-9]{1,3})*+|[ivx]+|[a-z]|citation needed)\](?![(\w])")  # a reference
 _CODE_SIGNS = "=_{}[]<>"
 _CODE_SHARE, _CODE_SHARE_WITH_WORDS = 0.042, 0.01
 _CODE_WORDS = regex.compile(
@@ -83,9 +91,10 @@ APART = Template(
 UNKNOWN = Template(
     "{share:percent} of its words are in no list of English words, while the small ones are English: they were altered."
 )
+LIST = Template("{share:percent} of its words are followed by a sign: this looks like a list of words or a table, not like prose.")
 CODE = Template("This looks like program code or mark-up, not like prose.")
 
-NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, UNKNOWN, CODE)
+NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, LIST, UNKNOWN, CODE)
 """Reasons why a text is no prose, as sentences."""
 
 
@@ -115,14 +124,29 @@ def why_not_prose(text: str) -> str | None:
     signs_within, words = len(_SIGN_WITHIN.findall(text)), text.count(" ") + 1
     if signs_within > _MOST_SIGNS * words:
         return SIGNS.write(signs=signs_within, words=words)
-    signs = sum(map(text.count, _CODE_SIGNS)) / characters
+    signs = (sum(map(text.count, _CODE_SIGNS)) - 2 * len(_CITED.findall(text))) / characters
     if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
         return CODE.write()
     lone = len(_LONE.findall(text)) / max(len(_RUN.findall(text)), 1)
     if lone > _MOST_LONE:
         return APART.write(share=lone)
+    parted = _share_parted(text)
+    if parted > _MOST_PARTED:
+        return LIST.write(share=min(parted, 1.0))
     unknown = _share_unknown(text)
     return UNKNOWN.write(share=unknown) if unknown > _MOST_UNKNOWN else None
+
+
+def _share_parted(text: str) -> float:
+    """Number of words that a sign follows, or a sign by itself, for each word."""
+    words = parted = 0
+    for token in _TOKEN.finditer(text):
+        if _HAS_WORD.search(token[0]):
+            words += 1
+            parted += bool(_PARTED.search(token[0]))
+        else:
+            parted += 1
+    return parted / max(words, 1)
 
 
 def _share_unknown(text: str) -> float:

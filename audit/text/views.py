@@ -20,6 +20,7 @@ import numpy.typing as npt
 import regex
 
 from llm_audit.text.broken import plain_capitals, spaced_out, whole_words
+from llm_audit.text.ciphers import deciphered
 from llm_audit.text.escapes import backslashes, quoted_printable
 from llm_audit.text.frame import described, set_apart
 from llm_audit.text.homoglyphs import lookalikes
@@ -134,7 +135,9 @@ def view_of(raw: RawText, include: Collection[str] = ()) -> View:
     view = normalise(raw.text, find_marks(raw.text), apart, layout)
     notes = [*view.notes]
     if _has_marks(raw.text, layout, apart):
-        notes.append("Marks of layout are not scored: bullets, numbers of lists, signs of headings, asterisks of bold.")
+        notes.append(
+            "Marks of layout are not scored: bullets, numbers of lists and of lines, signs of headings and in margins, asterisks of bold."
+        )
     if apart:
         notes.append(described(apart))
     if raw.omitted_share > MOST_OMITTED:
@@ -178,6 +181,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         draft.replace(_plain_forms(draft.text, counts))
         draft.replace(_latin_forms(draft.text, counts))
         draft.replace(_seen_forms(draft.text, counts))
+        draft.replace(_deciphered(draft.text, counts))
         draft.replace(_stops(draft.text))
         draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))
@@ -272,6 +276,12 @@ def _seen_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
     for imitation in imitations(text):
         counts["seen"] += 1
         yield imitation.start, imitation.end, imitation.seen
+
+
+def _deciphered(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for position, letter in deciphered(text):
+        counts["seen"] += 1
+        yield position, position + 1, letter
 
 
 def _decoded_again(text: str, counts: Counter[str]) -> Iterable[Edit]:

@@ -7,6 +7,7 @@ import unicodedata
 import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
+from llm_audit.text.ciphers import deciphered
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
 from llm_audit.text.seen import ACCENT_SHARE, ASCII_SHARE, LEAST_ACCENTS, LEAST_ASCII, imitations
 
@@ -31,6 +32,7 @@ def look(text: str) -> Oddities:
         if _PLAIN.search(word[0]):
             places |= {word.start() + letter.start() for letter in _IS_STYLED.finditer(word[0])}
     places |= {place for imitation in imitated for place in range(imitation.start, imitation.end)}
+    places |= {place for place, _ in deciphered(text)}
     return Oddities(tuple(sorted(places)), SLIPS)
 
 
