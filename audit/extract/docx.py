@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from llm_audit.extract.docx_look import WORD, Look, Styles, row_hidden
+from llm_audit.extract.docx_boxes import BOX, DRAWINGS, hidden_box, is_filled, is_repeated
+from llm_audit.extract.docx_fields import MARK, Fields
+from llm_audit.extract.docx_look import WORD, Look, Styles, row_hidden, theme_of
 from llm_audit.extract.docx_properties import properties
 from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.package import Package
 
-_PARAGRAPH, _TABLE, _ROW, _TEXT, _RUN, _BOX = (WORD + name for name in ("p", "tbl", "tr", "t", "r", "txbxContent"))
+_PARAGRAPH, _TABLE, _ROW, _CELL, _TEXT, _RUN = (WORD + name for name in ("p", "tbl", "tr", "tc", "t", "r"))
 _SIGNS = {WORD + "tab": "\t", WORD + "ptab": "\t", WORD + "br": "\n", WORD + "cr": "\n", WORD + "noBreakHyphen": "-"}
-_DRAWINGS = frozenset({WORD + "drawing", WORD + "pict", WORD + "object"})
 _IMAGE, _DELETED = "image or drawing", "deletion in track changes"
 _LEFT_OUT = {
     WORD + "del": _DELETED,
@@ -27,11 +28,12 @@ _LEFT_OUT = {
     "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback": None,  # says the same again, for old programs
     WORD + "rt": None,  # how a character is pronounced, in small letters above it
 }
+_SAID_AGAIN = frozenset(_LEFT_OUT)
 _IMPORTED, _OVERRIDE = WORD + "altChunk", WORD + "bdo"
+_LETTERED = "{urn:schemas-microsoft-com:vml}textpath"  # letters along a path (WordArt)
+_INSTRUCTION = "instruction of a field"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _UNTYPED_NOTE = WORD + "type"  # separators between text and notes have one
-_FILLED = re.compile(r"\}(?:solidFill|gradFill|blipFill|pattFill|fill)$")
-_WHITE_FILL = frozenset({"bg1", "lt1", "FFFFFF"})
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -43,7 +45,10 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
         raise Refused("holds no Word document")
     root = package.xml(main)
     style_part = next(package.related(main, "styles"), None)
-    walk = _Walk(package, main, Styles(None if style_part is None else package.xml(style_part), _has_dark_page(root)))
+    theme_part = next(package.related(main, "theme"), None)
+    theme = theme_of(None if theme_part is None else package.xml(theme_part))
+    styles = Styles(None if style_part is None else package.xml(style_part), _page_color(root), theme)
+    walk = _Walk(package, main, styles)
     walk.draft.facts = properties(data)
     for body in root.iterchildren(WORD + "body"):
         walk.add_blocks(body)
@@ -53,9 +58,11 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield walk.draft.answer("holds no text, only pictures: recognise its text (OCR) first" if pictures else "holds no text")
 
 
-def _has_dark_page(root: Any) -> bool:
+def _page_color(root: Any) -> str:
+    """The colour of the pages, as six hexadecimal digits; "" if they are white."""
     background = root.find(WORD + "background")
-    return background is not None and (background.get(WORD + "color") or "auto").upper() not in ("AUTO", "FFFFFF")
+    color = "" if background is None else (background.get(WORD + "color") or "auto").upper()
+    return "" if color in ("AUTO", "FFFFFF") else color
 
 
 class _Walk:
@@ -65,7 +72,8 @@ class _Walk:
         self.draft = Draft()
         self._package, self._main, self._styles = package, main, styles
         self._numbers = Counter[str]()
-        self._boxes: list[Any] = []
+        self._boxes: list[tuple[Any, str]] = []  # with the way in which its shape is hidden
+        self._fields = Fields()
         self._dropped = ""  # the large first letter of the next paragraph
         self._on_dark = False  # the text is on a background of its own
 
@@ -106,10 +114,13 @@ class _Walk:
     def _add_boxes(self) -> None:
         """Add the text boxes anchored in the last block, each as a piece of its own."""
         while self._boxes:
-            box = self._boxes.pop(0)
-            before, self._on_dark = self._on_dark, self._on_dark or _is_filled(box)
+            box, way = self._boxes.pop(0)
+            before, self._on_dark = self._on_dark, self._on_dark or is_filled(box)
             for paragraph in _paragraphs(box):
-                self._add_paragraph(paragraph, "text box paragraph")
+                if way:
+                    self.draft.hide(self._text(paragraph), way)
+                else:
+                    self._add_paragraph(paragraph, "text box paragraph")
             self._on_dark = before
 
     def _add_imported(self, relation: str | None) -> None:
@@ -128,7 +139,13 @@ class _Walk:
             add_page(text, self.draft, "imported page, ")
 
     def _text(self, paragraph: Any) -> str:
-        return "".join(self._pieces(paragraph, self._styles.of_paragraph(paragraph.find(WORD + "pPr")))).strip()
+        look = self._styles.of_paragraph(paragraph.find(WORD + "pPr"), *self._around(paragraph))
+        return "".join(self._pieces(paragraph, look)).strip()
+
+    def _around(self, paragraph: Any) -> tuple[Any | None, Any | None]:
+        """The cell of a table that a paragraph stands in, and the table; None if it stands in none."""
+        cell = next(paragraph.iterancestors(_CELL), None)
+        return cell, None if cell is None else next(cell.iterancestors(_TABLE), None)
 
     def _pieces(self, parent: Any, look: Look) -> Iterator[str]:
         for element in parent:
@@ -137,15 +154,19 @@ class _Walk:
             elif element.tag in _LEFT_OUT:
                 if kind := _LEFT_OUT[element.tag]:
                     self.draft.leave_out("", kind)
-            elif element.tag in _DRAWINGS:
+            elif element.tag in DRAWINGS:
                 self._add_drawing(element)
+            elif element.tag == MARK:
+                self._fields.mark(element)
+            elif self._fields.instructing and element.tag in (_TEXT, *_SIGNS):
+                self.draft.left_out[_INSTRUCTION] += bool(element.tag == _TEXT)
             elif element.tag == _TEXT:
                 yield element.text or ""
             elif sign := _SIGNS.get(element.tag):
                 yield sign
             elif element.tag == _OVERRIDE and element.get(WORD + "val") == "rtl":
                 yield "\u202e" + "".join(self._pieces(element, look)) + "\u202c"
-            elif element.tag != _BOX:
+            elif element.tag != BOX:
                 yield from self._pieces(element, look)
 
     def _run(self, run: Any, paragraph: Look) -> Iterator[str]:
@@ -161,9 +182,12 @@ class _Walk:
             yield " "  # white letters take the room that a reader takes for a space
 
     def _add_drawing(self, drawing: Any) -> None:
-        boxes = [box for box in drawing.iter(_BOX) if not _is_repeated(box, drawing)]
-        self._boxes += boxes
-        if not boxes:
+        boxes = [box for box in drawing.iter(BOX) if not is_repeated(box, drawing, _SAID_AGAIN)]
+        self._boxes += [(box, hidden_box(box)) for box in boxes]
+        words = [path.get("string") or "" for path in drawing.iter(_LETTERED)]
+        if words:
+            self.draft.leave_out(" ".join(words), "text in a drawing")
+        elif not boxes:
             self.draft.leave_out("", _IMAGE)
 
     def add_notes(self) -> None:
@@ -208,28 +232,3 @@ def _paragraphs(parent: Any) -> Iterator[Any]:
             yield element
         elif element.tag not in _LEFT_OUT:
             yield from _paragraphs(element)
-
-
-def _is_repeated(box: Any, top: Any) -> bool:
-    """Whether a text box is read elsewhere: within another one, or as the copy that Word keeps for old programs."""
-    for above in box.iterancestors():
-        if above is top:
-            return False
-        if above.tag in _LEFT_OUT or above.tag == _BOX:
-            return True
-    return False
-
-
-def _is_filled(box: Any) -> bool:
-    """Whether a text box has a background that makes white letters readable."""
-    for above in box.iterancestors():
-        if above.tag in _DRAWINGS:
-            return False
-        for shape in above:
-            if shape.tag.endswith("}spPr"):
-                return any(
-                    _FILLED.search(fill.tag) and not any(color.get("val") in _WHITE_FILL for color in fill) for fill in shape
-                )
-        if above.get("fillcolor", "white").lower() not in ("white", "#ffffff", "none"):
-            return True
-    return False

@@ -6,6 +6,8 @@ Knows styles and what stands beside a text; of tables, only whether a background
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from llm_audit.extract.colors import is_unseen, of_hexadecimal
@@ -20,6 +22,14 @@ _FARTHEST = 1_000  # half-points that letters are raised or lowered
 _FLATTEST = 40  # twentieths of a point: the height of a row or line
 _EFFECTS = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 _WHITE_THEMES = ("background1", "light1")
+_THEMES = {"background1": "lt1", "light1": "lt1", "text1": "dk1", "dark1": "dk1", "background2": "lt2", "light2": "lt2",
+           "text2": "dk2", "dark2": "dk2", "hyperlink": "hlink", "followedHyperlink": "folHlink"}  # fmt: skip
+_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_USUAL_THEME = {"lt1": "FFFFFF", "dk1": "000000"}
+_CLOSEST = -120  # twentieths of a point between letters: they lie on each other
+_OUTSIDE = 9_000  # twentieths of a point, 16 cm: farther left of a page than any margin
+_FAR_RIGHT = 30_000  # 53 cm: right of every page
+_CLEAREST = 95_000  # thousandths of a percent of transparency
 _APART = (
     (re.compile(r"heading|title|subtitle|author|date|toc\b|toc \d|überschrift|titre|título|titolo"), "heading"),
     (re.compile(r"quote|block text|citation|zitat"), "quote"),
@@ -43,9 +53,10 @@ class Look(NamedTuple):
         white: its letters are white.
         size: half-points.
         dark: its background is not white.
-        squeezed: its letters are too narrow to be read, have no colour at all, or stand far from their line.
+        squeezed: its letters are too narrow or close to be read, have no colour at all, or stand far from their line.
         color: of its letters, as six hexadecimal digits; "" if it is another one's.
         back: of its background, in the same way.
+        away: it stands outside of the page.
     """
 
     vanish: bool | None = None
@@ -55,6 +66,7 @@ class Look(NamedTuple):
     squeezed: bool | None = None
     color: str | None = None
     back: str | None = None
+    away: bool | None = None
 
     def over(self, below: Look) -> Look:
         """The combined formatting: this one where it is set, else `below`."""
@@ -70,6 +82,8 @@ class Look(NamedTuple):
             return "tiny letters"
         if self.squeezed:
             return "letters without a shape"
+        if self.away:
+            return "off the page"
         if self.dark and self.color and self.back and _is_alike(self.color, self.back):
             return "letters in the colour of what is behind"
         return "white letters" if self.white and not self.dark else ""
@@ -85,15 +99,17 @@ class _Style(NamedTuple):
 class Styles:
     """The styles of a document, from which a text takes the formatting that it does not set itself."""
 
-    def __init__(self, root: Any | None, dark_page: bool = False) -> None:
+    def __init__(self, root: Any | None, page: str = "", theme: Mapping[str, str] = MappingProxyType(_USUAL_THEME)) -> None:
+        """Read the styles; `page`: the colour of the pages, "" if they are white; `theme`: see `theme_of`."""
         self._styles: dict[str, _Style] = {}
         self._default: str | None = None
         self._dark_tables: set[str] = set()
-        self._base = Look(dark=dark_page or None)
+        self._theme = theme
+        self._base = Look(dark=True, back=page) if page else Look()
         for element in () if root is None else root:
             if element.tag == WORD + "docDefaults":
                 for properties in element.iter(WORD + "rPr"):
-                    self._base = look_of(properties).over(self._base)
+                    self._base = self._look(properties).over(self._base)
             elif element.tag == WORD + "style":
                 self._add(element)
 
@@ -102,7 +118,7 @@ class Styles:
         properties, paragraph = element.find(WORD + "rPr"), element.find(WORD + "pPr")
         below = element.find(WORD + "basedOn")
         title = element.find(WORD + "name")
-        look = look_of(properties).over(look_of(paragraph))
+        look = self._look(properties).over(self._look(paragraph))
         outline = paragraph is not None and paragraph.find(WORD + "outlineLvl") is not None
         self._styles[name] = _Style(
             None if below is None else below.get(_VAL), look, "" if title is None else (title.get(_VAL) or ""), outline
@@ -121,21 +137,27 @@ class Styles:
             look, name = look.over(style.look), style.below
         return look
 
-    def of_paragraph(self, properties: Any | None) -> Look:
-        """The formatting of the text of a paragraph with these properties (w:pPr)."""
+    def of_paragraph(self, properties: Any | None, cell: Any | None = None, table: Any | None = None) -> Look:
+        """The formatting of the text of a paragraph with these properties (w:pPr), in a cell (w:tc) of a table (w:tbl)."""
         name = _value(properties, "pStyle")
-        mark = look_of(properties)
+        mark = self._look(properties)
         flat = properties is not None and _is_flat(properties.find(WORD + "spacing"), "line", "lineRule")
         direct = Look(
-            dark=mark.dark, back=mark.back, squeezed=flat or None
+            dark=mark.dark, back=mark.back, squeezed=flat or None, away=_is_away(properties) or None
         )  # what else stands there is about the paragraph mark
-        return direct.over(self.of(name or self._default)).over(self._base)
+        below = self.of(None if table is None else _value(table.find(WORD + "tblPr"), "tblStyle")).over(self._base)
+        if cell is not None and (shaded := self._look(cell.find(WORD + "tcPr"))).back is not None:
+            below = below._replace(dark=shaded.dark, back=shaded.back)
+        return direct.over(self.of(name or self._default)).over(below)
+
+    def _look(self, properties: Any | None) -> Look:
+        return look_of(properties, self._theme)
 
     def of_run(self, properties: Any | None, paragraph: Look) -> Look:
         """The formatting of a run with these properties (w:rPr) in a paragraph of formatting `paragraph`."""
         if properties is None:
             return paragraph
-        return look_of(properties).over(self.of(_value(properties, "rStyle"))).over(paragraph)
+        return self._look(properties).over(self.of(_value(properties, "rStyle"))).over(paragraph)
 
     def has_dark_table(self, table: Any) -> bool:
         """Whether some cells of a table (w:tbl) may have a background."""
@@ -161,11 +183,34 @@ class Styles:
         return ""
 
 
-def look_of(properties: Any | None) -> Look:
-    """The formatting that the properties of a run or paragraph set themselves."""
+def theme_of(root: Any | None) -> dict[str, str]:
+    """The colours of a theme by their names ("lt1", "accent1"), each as six hexadecimal digits."""
+    schemes = () if root is None else root.iter(_DRAWING + "clrScheme")
+    colors = {color.tag.rpartition("}")[2]: color[0].get("lastClr") or color[0].get("val") or "" for scheme in schemes for color in scheme if len(color)}
+    return _USUAL_THEME | {name: digits for name, digits in colors.items() if of_hexadecimal(digits)}
+
+
+def _color_of(color: Any, theme: Mapping[str, str]) -> str:
+    """The colour that an element (w:color) names, as six hexadecimal digits; "" if it is another one's."""
+    name = color.get(WORD + "themeColor")
+    digits = theme.get(_THEMES.get(name, name)) if name else None
+    if digits is None:
+        return "" if name else color.get(_VAL) or ""
+    tint, shade = (_byte(color.get(WORD + key)) for key in ("themeTint", "themeShade"))
+    parts = [part * shade / 255 for part in bytes.fromhex(digits)]
+    return "".join(f"{round(255 - (255 - part) * tint / 255):02X}" for part in parts)
+
+
+def _byte(text: str | None) -> int:
+    return int(text, 16) if re.fullmatch("[0-9A-Fa-f]{1,2}", text or "") else 255
+
+
+def look_of(properties: Any | None, theme: Mapping[str, str] = MappingProxyType(_USUAL_THEME)) -> Look:
+    """The formatting that the properties of a run, paragraph or cell set themselves; `theme`: see `theme_of`."""
     if properties is None:
         return Look()
-    vanish, color, size = (properties.find(WORD + name) for name in ("vanish", "color", "sz"))
+    complex_script = any(properties.find(WORD + name) is not None for name in ("rtl", "cs"))
+    vanish, color, size = (properties.find(WORD + name) for name in ("vanish", "color", "szCs" if complex_script else "sz"))
     shade, highlight = properties.find(WORD + "shd"), properties.find(WORD + "highlight")
     dark: bool | None = None
     back: str | None = None
@@ -176,16 +221,19 @@ def look_of(properties: Any | None) -> Look:
         dark = _is_dark(shade)
         back = (shade.get(WORD + "fill") or "") if shade.get(_VAL) in (None, "clear", "nil") else ""
     filled = properties.find(_EFFECTS + "textFill")
-    white = None if color is None else _is_white(color)
+    letters = None if color is None else _color_of(color, theme)
+    white = None if color is None or letters is None else is_bright(letters) if letters else _is_white(color)
     if filled is not None and (solid := filled.find(f"{_EFFECTS}solidFill/{_EFFECTS}srgbClr")) is not None:
         white = is_bright(solid.get(_EFFECTS + "val") or "")
+    elif filled is not None and (scheme := filled.find(f"{_EFFECTS}solidFill/{_EFFECTS}schemeClr")) is not None:
+        white = (scheme.get(_EFFECTS + "val") or "") in ("bg1", "lt1") and not len(scheme)
     return Look(
         vanish=None if vanish is None else vanish.get(_VAL) not in _OFF,
         white=white,
         size=None if size is None else _number(size.get(_VAL)),
         dark=dark,
         squeezed=_is_squeezed(properties, filled),
-        color=None if color is None else "" if color.get(WORD + "themeColor") else color.get(_VAL) or "",
+        color=letters,
         back=back,
     )
 
@@ -214,9 +262,26 @@ def _is_squeezed(properties: Any, filled: Any | None) -> bool | None:
     width, raised = properties.find(WORD + "w"), properties.find(WORD + "position")
     narrow = None if width is None else (_number((width.get(_VAL) or "").rstrip("%")) or 100) < _NARROWEST
     far = None if raised is None else abs(_number(raised.get(_VAL)) or 0) > _FARTHEST
-    empty = None if filled is None else filled.find(_EFFECTS + "noFill") is not None
-    signs = [sign for sign in (narrow, far, empty) if sign is not None]
+    empty = None if filled is None else filled.find(_EFFECTS + "noFill") is not None or _is_clear(filled)
+    gap = properties.find(WORD + "spacing")
+    close = None if gap is None or gap.get(_VAL) is None else (_number(gap.get(_VAL)) or 0) < _CLOSEST
+    signs = [sign for sign in (narrow, far, empty, close) if sign is not None]
     return any(signs) if signs else None
+
+
+def _is_clear(filled: Any) -> bool:
+    """Whether a fill of letters is transparent."""
+    return any((_number(alpha.get(_EFFECTS + "val")) or 0) > _CLEAREST for alpha in filled.iter(_EFFECTS + "alpha"))
+
+
+def _is_away(properties: Any | None) -> bool:
+    """Whether a paragraph with these properties stands outside of the page: by its indentation, or in a frame."""
+    if properties is None:
+        return False
+    indented, frame = properties.find(WORD + "ind"), properties.find(WORD + "framePr")
+    names = (indented, ("left", "start")), (frame, ("x", "y"))
+    places = [_number(each.get(WORD + name)) or 0 for each, some in names if each is not None for name in some]
+    return any(place < -_OUTSIDE or place > _FAR_RIGHT for place in places)
 
 
 def _is_alike(color: str, back: str) -> bool:

@@ -32,7 +32,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     reader = pypdf.PdfReader(io.BytesIO(stream.read()))
     _unlock(reader)
     draft = Draft()
-    pages, failed, hidden = _pages(reader)
+    pages, failed, hidden, ordered = _pages(reader)
     silent = [number for number, page in enumerate(pages, start=1) if not page and number not in failed]
     repeated = _repeated(pages)
     hyphenated = 0
@@ -50,7 +50,11 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
         draft.notes.append("Left out: headers, footers and page numbers, which repeat from page to page.")
     if hyphenated:
         draft.notes.append(f"Joined {hyphenated:,} word{'s' * (hyphenated > 1)} that the end of a line had parted.")
-    for numbers, problem in ((silent, "without text, perhaps images"), (failed, "damaged and left out")):
+    problems = (
+        (silent, "without text, perhaps images"), (failed, "damaged and left out"),
+        (ordered, "drawn in another order, or other pieces, than it is read in; read by where its words stand"),
+    )  # fmt: skip
+    for numbers, problem in problems:
         if numbers:
             draft.notes.append(f"{_listed(numbers)}: {problem}.")
     why = (
@@ -88,18 +92,20 @@ def _unlock(reader: pypdf.PdfReader) -> None:
 _Hidden = dict[int, list[tuple[str, str]]]  # by page: way, text
 
 
-def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int], _Hidden]:
-    """The lines of each page that are not blank, the numbers of those that cannot be read, and what is hidden.
+def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int], _Hidden, list[int]]:
+    """The lines of each page that are not blank, the numbers of those that cannot be read, what is hidden, and the numbers of
+    those whose words were put in another order.
 
     What was filled into a form comes after the lines of its page, under the number 0.
     """
     pages: list[_Page] = []
-    failed = []
+    failed, ordered = list[int](), list[int]()
     hidden: _Hidden = {}
     for number, page in enumerate(reader.pages, start=1):
         fields: list[str] = []
         try:
-            text, unseen = texts_of(page)
+            text, unseen, moved = texts_of(page)
+            ordered += [number] * moved
             fields = list(_filled(page))
         except MemoryError:
             raise
@@ -110,7 +116,7 @@ def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int], _Hidden]:
             hidden[number] = unseen
         lines = (line.strip() for line in text.splitlines())
         pages.append([*enumerate(filter(None, lines), start=1), *((0, line) for line in fields)])
-    return pages, failed, hidden
+    return pages, failed, hidden, ordered
 
 
 def _filled(page: pypdf.PageObject) -> Iterator[str]:

@@ -44,6 +44,9 @@ class Graphics(NamedTuple):
     leading: float = 0.0
     rise: float = 0.0
     width: float = 100.0  # percent
+    stroke: Color | None = BLACK  # of outlines
+    stroke_alpha: float = 1.0
+    spacing: float = 0.0  # between letters, beside their own width
 
 
 def raw_entry(parent: Any, name: Any) -> Any:
@@ -59,8 +62,9 @@ def entry(parent: Any, name: str) -> Any:
 
 def with_state(now: Graphics, state: Any) -> Graphics:
     """The graphics state after `gs`: opacity, and how colours are mixed."""
-    alpha, mixed = entry(state, "/ca"), entry(state, "/BM")
+    alpha, stroke_alpha, mixed = entry(state, "/ca"), entry(state, "/CA"), entry(state, "/BM")
     now = now if alpha is None else now._replace(alpha=number(alpha))
+    now = now if stroke_alpha is None else now._replace(stroke_alpha=number(stroke_alpha))
     return now if mixed is None else now._replace(mixed=mixed not in ("/Normal", "/Compatible"))
 
 
@@ -71,13 +75,18 @@ def changed(now: Graphics, operator: bytes, operands: Sequence[Any]) -> Graphics
             return now._replace(ctm=times(matrix_of(operands), now.ctm))
         case b"g" | b"rg" | b"k":
             return now._replace(color=_color([number(operand) for operand in operands]))
+        case b"G" | b"RG" | b"K":
+            return now._replace(stroke=_color([number(operand) for operand in operands]))
         case b"sc" | b"scn":
-            values = [number(operand) for operand in operands if isinstance(operand, int | float)]
-            # A pattern has a name; one number may be a light, or a share of an ink that is named elsewhere.
-            known = len(values) == len(operands) and (len(values) > 1 or values == [1.0])
-            return now._replace(color=_color(values) if known else None)
+            return now._replace(color=_known(operands))
+        case b"SC" | b"SCN":
+            return now._replace(stroke=_known(operands))
         case b"cs":
             return now._replace(color=None)
+        case b"CS":
+            return now._replace(stroke=None)
+        case b"Tc":
+            return now._replace(spacing=number(operands[0]))
         case b"Tr":
             return now._replace(mode=int(number(operands[0])))
         case b"Tf":
@@ -89,6 +98,13 @@ def changed(now: Graphics, operator: bytes, operands: Sequence[Any]) -> Graphics
         case b"Tz":
             return now._replace(width=number(operands[0]))
     return now
+
+
+def _known(operands: Sequence[Any]) -> Color | None:
+    """The colour of operands in a space that is named elsewhere; None: unknown."""
+    values = [number(operand) for operand in operands if isinstance(operand, int | float)]
+    # A pattern has a name; one number may be a light, or a share of an ink that is named elsewhere.
+    return _color(values) if len(values) == len(operands) and (len(values) > 1 or values == [1.0]) else None
 
 
 def _color(values: Sequence[float]) -> Color | None:
@@ -117,6 +133,15 @@ def around(points: Sequence[tuple[float, float]]) -> Box:
     """The smallest upright box that holds all these points."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+def encloses(corners: Sequence[tuple[float, float]], x: float, y: float) -> bool:
+    """Whether a point is within the polygon of these corners."""
+    inside = False
+    for (x1, y1), (x2, y2) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            inside = not inside
+    return inside
 
 
 def matrix_of(operands: Sequence[Any]) -> Matrix:

@@ -15,6 +15,7 @@ from pypdf import PageObject
 from pypdf.generic import ContentStream, NameObject, NullObject
 
 from llm_audit.extract.colors import WHITE, Color, is_unseen, over
+from llm_audit.extract.pdf_order import SCALE, WIDE, Drawn, in_order, is_out_of_order, may_interleave
 from llm_audit.extract.pdf_graphics import (
     ONE,
     Box,
@@ -24,6 +25,7 @@ from llm_audit.extract.pdf_graphics import (
     at,
     changed,
     corners,
+    encloses,
     entry,
     matrix_of,
     number,
@@ -39,48 +41,67 @@ _ENDED = frozenset({b"n", b"S", b"s", *_PAINTED})
 _TINIEST = 1.5  # points
 _NARROWEST = 5  # percent of the width of letters
 _INVISIBLE = (3, 7)  # text rendering modes; of scanned pages whose letters were recognised, it is the only text
-_FILLING = (0, 4)  # text rendering modes without outlines
+_FILLING, _OUTLINING, _BOTH = (0, 4), (1, 5), (2, 6)  # text rendering modes
+_CLOSEST, _WIDEST = -0.45, 10  # heights of letters between them: they lie on each other, or hardly one stands on the page
 _CLEAREST = 0.05  # opacity
 _AGAIN = "again"  # drawn twice at the same place, to look bold or to have a rim
 _DEEPEST_FORM, _MOST_FORMS = 6, 200  # a page; others are taken to be seen
+_LEAST_CORNERS = 4  # of what covers a text, points that its curves are drawn towards included
 _SCAN = 0.5  # of the page that a picture covers
 
 
 class _Shown(NamedTuple):
-    """A text as it was drawn: its number among the operations, where it begins, and about where it ends at the most."""
+    """A text as it was drawn: its number among the operations, where it begins, about where it ends at the most, its height."""
 
     number: int
     x: float
     y: float
     end_x: float
     end_y: float
+    height: float
+    letters: int
 
 
-def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
-    """The text of a page that a reader sees, and what is hidden in it: (way, text)."""
+def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]], bool]:
+    """The text of a page that a reader sees, what is hidden in it: (way, text), and whether it was put in another order."""
     content = page["/Contents"].get_object() if "/Contents" in page else None
     if content is None or isinstance(content, NullObject):
-        return page.extract_text(), []
+        return page.extract_text(), [], False
     # Strings as bytes, as those who extract them need them: which letters they are, only their fonts know.
     operations = list(ContentStream(content, page.pdf, "bytes").operations)
-    ways = _Page(page).ways(operations)
+    look = _Page(page)
+    ways = look.ways(operations)
     if not any(ways):
-        return page.extract_text(), []
+        text, ordered = _in_order(page, operations, look, page.extract_text())
+        return text, [], ordered
     hidden = []
     for way in dict.fromkeys(way for way in ways if way and way != _AGAIN):
         pairs = zip(operations, ways, strict=True)
         drawn = [operation for operation, other in pairs if other == way or operation[1] not in (*_SHOWN, b"Do")]
         hidden.append((way, _extracted(page, drawn)))
     seen = [operation for operation, way in zip(operations, ways, strict=True) if not way]
-    return _extracted(page, seen), hidden
+    text, ordered = _in_order(page, seen, look, _extracted(page, seen))
+    return text, hidden, ordered
 
 
-def _extracted(page: PageObject, operations: list[Any]) -> str:
+def _in_order(page: PageObject, operations: list[Any], look: _Page, text: str) -> tuple[str, bool]:
+    """The text of a page as it is read, where that is not the order in which it is drawn; else `text`, and False."""
+    out_of_order = is_out_of_order(look.drawn)
+    if look.has_drawings or not (out_of_order or may_interleave(look.drawn)):
+        return text, False
+    ordered, prose = in_order(_extracted(page, operations, WIDE if out_of_order else SCALE))
+    return (ordered, ordered.split() != text.split()) if out_of_order or prose else (text, False)
+
+
+def _extracted(page: PageObject, operations: list[Any], scale: float = 0.0) -> str:
+    """The text that operations draw; with a `scale`, in letters of one width, so wide, each where it stands."""
     stream = ContentStream(None, page.pdf)
     stream.operations = operations
     original = page.get("/Contents")
     page[NameObject("/Contents")] = stream
     try:
+        if scale:
+            return page.extract_text(extraction_mode="layout", layout_mode_scale_weight=scale)
         return page.extract_text()
     finally:
         if original is not None:
@@ -88,7 +109,12 @@ def _extracted(page: PageObject, operations: list[Any]) -> str:
 
 
 class _Page:
-    """One page, and what was painted on it so far, while its operations are followed."""
+    """One page, and what was painted on it so far, while its operations are followed.
+
+    Attributes:
+        drawn: the texts of the page that a reader sees, in the order of the file.
+        has_drawings: whether it shows drawings (form XObjects), whose texts are not among these.
+    """
 
     def __init__(self, page: PageObject) -> None:
         box = page.cropbox
@@ -100,6 +126,8 @@ class _Page:
         self._forms = 0
         self._scanned = False
         self._unshown = _unshown_layers(page.pdf)
+        self.drawn: list[Drawn] = []
+        self.has_drawings = False
 
     def ways(self, operations: Sequence[Any]) -> list[str]:
         """For each operation how its text is hidden ("white letters"); "" if it draws no text, or visible text."""
@@ -142,8 +170,11 @@ class _Page:
                 if clips and path:
                     now = now._replace(clip=around([point for piece in path for point in piece]).within(now.clip))
                 path, clips = [], False
+            elif operator == b"sh":  # a run of colours
+                self._painted.append((self._box.within(now.clip), None))
             elif operator == b"Do" and operands:
                 way = self._placed(str(operands[0]), resources, now, depth)
+                self._cover(str(operands[0]), resources, now, ways, shown)
             elif operator in (b"BDC", b"BMC"):
                 layers.append(operator == b"BDC" and self._is_unshown(operands, resources))
             elif operator == b"EMC":
@@ -154,7 +185,10 @@ class _Page:
                 now = changed(now, operator, operands)
             if operator in _SHOWN:
                 where = times((1.0, 0.0, 0.0, 1.0, 0.0, now.rise), times(text, now.ctm))
-                place = _Shown(len(ways), where[4], where[5], *_end(now, where, _letters(operands)))
+                letters = _letters(operands)
+                place = _Shown(
+                    len(ways), where[4], where[5], *_end(now, where, letters), _height(now, where), letters
+                )
                 way = "on a layer that is not shown" if any(layers) else self._way(now, where, place)
                 if way and moved:
                     beneath[round(place.x), round(place.y)] = len(ways)
@@ -166,6 +200,9 @@ class _Page:
                     shown.append(place)
                 moved = False
             ways.append(way)
+        if not depth:
+            texts = (text for text in shown if not ways[text.number] and text.letters)
+            self.drawn = [Drawn(text.x, text.y, text.height, text.letters, abs(text.end_y - text.y) < 1) for text in texts]
         return ways
 
     def _placed(self, name: str, resources: Any, now: Graphics, depth: int) -> str:
@@ -175,6 +212,7 @@ class _Page:
         if kind == "/Image":
             self._painted.append((around([at(now.ctm, x, y) for x, y in ((0, 0), (1, 1), (0, 1), (1, 0))]), None))
         self._forms += kind == "/Form"
+        self.has_drawings |= kind == "/Form"
         if kind != "/Form" or depth >= _DEEPEST_FORM or self._forms > _MOST_FORMS:
             return ""
         placed_by = entry(placed, "/Matrix")
@@ -193,6 +231,17 @@ class _Page:
             return "on a layer that is not shown"
         return texts[0] if texts and all(way and way != _AGAIN for way in texts) else ""
 
+    def _cover(self, name: str, resources: Any, now: Graphics, ways: list[str], shown: list[_Shown]) -> None:
+        """Note which texts a picture covers; not on scanned pages, where recognised text may lie under it."""
+        placed = entry(entry(resources, "/XObject"), name)
+        clear = any(entry(placed, key) is not None for key in ("/SMask", "/Mask", "/ImageMask"))
+        if entry(placed, "/Subtype") != "/Image" or clear or now.alpha < 1 or now.mixed or self._scanned:
+            return
+        box = around([at(now.ctm, x, y) for x, y in ((0, 0), (1, 1), (0, 1), (1, 0))]).within(now.clip)
+        for text in shown:
+            if box.holds(text.x, text.y) and box.holds((text.x + text.end_x) / 2, (text.y + text.end_y) / 2):
+                ways[text.number] = "covered by a picture"
+
     def _is_unshown(self, operands: Sequence[Any], resources: Any) -> bool:
         if len(operands) < 2 or str(operands[0]) != "/OC":
             return False
@@ -205,6 +254,7 @@ class _Page:
     ) -> None:
         """Note what a path paints, and which texts it covers; what is no plain rectangle may have holes."""
         plain = not now.mixed and all(map(_is_rectangle, path)) and (len(path) == 1 or not operator.endswith(b"*"))
+        whole = not now.mixed and len(path) == 1 and len(path[0]) >= _LEAST_CORNERS and now.color is not None
         boxes = [around(piece) for piece in path] if plain else [around([point for piece in path for point in piece])]
         for box in boxes:
             box = box.within(now.clip)
@@ -213,8 +263,9 @@ class _Page:
                 below = self._behind((box.left + box.right) / 2, (box.bottom + box.top) / 2)
                 color = None if below is None else over(color, now.alpha, below)
             self._painted.append((box, color))
-            for text in shown if plain and now.alpha == 1 and not self._scanned else ():
-                if box.holds(text.x, text.y) and box.holds((text.x + text.end_x) / 2, (text.y + text.end_y) / 2):
+            for text in shown if (plain or whole) and now.alpha == 1 and not self._scanned else ():
+                ends = (text.x, text.y), ((text.x + text.end_x) / 2, (text.y + text.end_y) / 2)
+                if all(box.holds(*end) and (plain or encloses(path[0], *end)) for end in ends):
                     ways[text.number] = "covered by what is drawn over it"
 
     def _behind(self, x: float, y: float) -> Color | None:
@@ -232,12 +283,22 @@ class _Page:
             return "off the page"
         if now.clip is not None and _is_clipped(now.clip, place, height):
             return "clipped away"
-        if now.mode in _FILLING and not now.mixed:
-            if now.alpha < _CLEAREST:
-                return "transparent letters"
-            back = self._behind(x, y + height / 4)
-            if now.color is not None and back is not None and is_unseen(over(now.color, now.alpha, back), back):
-                return "white letters" if is_unseen(back, WHITE) else "letters in the colour of what is behind"
+        if not _CLOSEST * abs(now.size) <= now.spacing <= _WIDEST * abs(now.size) and place.letters > 1:
+            return "letters on top of each other" if now.spacing < 0 else "off the page"
+        return self._colored(now, self._behind(x, y + height / 4))
+
+    def _colored(self, now: Graphics, back: Color | None) -> str:
+        """How letters are hidden by their colours on a background; "" if they are seen, or that is not known."""
+        fill, outline = (now.color, now.alpha), (now.stroke, now.stroke_alpha)
+        inks = [fill] * (now.mode in (*_FILLING, *_BOTH)) + [outline] * (now.mode in (*_OUTLINING, *_BOTH))
+        if now.mixed or not inks:
+            return ""
+        if all(alpha < _CLEAREST for _, alpha in inks):
+            return "transparent letters"
+        if back is None or any(color is None for color, _ in inks):
+            return ""
+        if all(color is not None and is_unseen(over(color, alpha, back), back) for color, alpha in inks):
+            return "white letters" if is_unseen(back, WHITE) else "letters in the colour of what is behind"
         return ""
 
     def _is_scanned(self, operations: Sequence[Any]) -> bool:
