@@ -180,8 +180,8 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         draft.replace(_at_times_hidden(draft.text, counts))
         draft.replace(_plain_forms(draft.text, counts))
         draft.replace(_latin_forms(draft.text, counts))
+        draft.replace(_deciphered(draft.text, counts))  # before shapes decide, since a sign may look like another letter
         draft.replace(_seen_forms(draft.text, counts))
-        draft.replace(_deciphered(draft.text, counts))
         draft.replace(_stops(draft.text))
         draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))

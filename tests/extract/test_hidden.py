@@ -31,6 +31,19 @@ EFFECTS = 'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml"'
         ),
         ('<w:color w:val="000000"/><w:shd w:val="clear" w:fill="000000"/>', "letters in the colour of what is behind"),
         ('<w:color w:val="FF0000"/><w:highlight w:val="red"/>', "letters in the colour of what is behind"),
+        ('<w:color w:val="000000" w:themeColor="background1" w:themeShade="F2"/>', "white letters"),
+        ('<w:color w:val="000000" w:themeColor="text1" w:themeTint="05"/>', "white letters"),
+        ('<w:rtl/><w:sz w:val="24"/><w:szCs w:val="2"/>', "tiny letters"),
+        ('<w:spacing w:val="-300"/>', "letters without a shape"),
+        (
+            f'<w14:textFill {EFFECTS}><w14:solidFill><w14:schemeClr w14:val="bg1"/></w14:solidFill></w14:textFill>',
+            "white letters",
+        ),
+        (
+            f'<w14:textFill {EFFECTS}><w14:solidFill><w14:srgbClr w14:val="000000"><w14:alpha w14:val="100000"/>'
+            "</w14:srgbClr></w14:solidFill></w14:textFill>",
+            "letters without a shape",
+        ),
     ],
 )
 def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
@@ -52,6 +65,9 @@ def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str)
         '<w:w w:val="66"/>',
         '<w:shd w:val="clear" w:fill="000000"/>',  # letters without a colour are white on black
         '<w:color w:val="000000"/><w:highlight w:val="yellow"/>',
+        '<w:color w:val="FFFFFF" w:themeColor="text1"/>',  # the theme decides
+        '<w:spacing w:val="-20"/>',
+        '<w:sz w:val="24"/><w:szCs w:val="2"/>',  # of scripts that this is not
     ],
 )
 def test_what_a_reader_sees_is_kept(properties: str) -> None:
@@ -103,6 +119,82 @@ def test_hidden_rows_of_word_are_left_out_and_counted(properties: str, how: str)
     table = f"<w:tbl><w:tr><w:trPr>{properties}</w:trPr>{cell}</w:tr></w:tbl><w:p>{run('Shown.')}</w:p>"
     found = answer("docx", docx_body(table))
     assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+
+
+@pytest.mark.parametrize(
+    ("properties", "how"),
+    [
+        ('<w:ind w:left="-20000"/>', "off the page"),
+        ('<w:framePr w:x="-20000" w:y="1"/>', "off the page"),
+        ('<w:spacing w:line="20" w:lineRule="exact"/>', "letters without a shape"),
+    ],
+)
+def test_hidden_paragraphs_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
+    found = answer("docx", docx_body(f"<w:p><w:pPr>{properties}</w:pPr>{run('Not seen.')}</w:p><w:p>{run('Shown.')}</w:p>"))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+
+
+def test_tables_and_their_cells_hide_letters() -> None:
+    style = '<w:style w:type="table" w:styleId="T"><w:name w:val="t"/><w:rPr><w:vanish/></w:rPr></w:style>'
+    shaded = '<w:tcPr><w:shd w:val="clear" w:fill="222222"/></w:tcPr>'
+    table = "<w:tbl>{}<w:tr><w:tc>{}<w:p>{}</w:p></w:tc></w:tr></w:tbl>"
+    body = table.format('<w:tblPr><w:tblStyle w:val="T"/></w:tblPr>', "", run("Not seen."))
+    body += table.format("", shaded, run("Nor this.", '<w:color w:val="222222"/>')) + table.format("", shaded, run("Shown.", WHITE))
+    assert hidden("docx", docx_body(body, **with_styles(style))) == [
+        ("hidden by its format", "Not seen."), ("letters in the colour of what is behind", "Nor this."),
+    ]  # fmt: skip
+    assert answer("docx", docx_body(body, **with_styles(style)))["text"] == "Shown."
+
+
+PLACED = "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"
+
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ('<wp:inline><wp:extent cx="900000" cy="900000"/><wp:docPr id="1" name="a" hidden="1"/>{}</wp:inline>', "hidden shape"),
+        ('<wp:inline><wp:extent cx="0" cy="900000"/>{}</wp:inline>', "no room"),
+        (
+            "<wp:anchor><wp:positionH><wp:posOffset>-99000000</wp:posOffset></wp:positionH>"
+            '<wp:extent cx="900000" cy="900000"/>{}</wp:anchor>',
+            "off the page",
+        ),
+        ('<wp:inline><wp:extent cx="900000" cy="900000"/>{}</wp:inline>', ""),
+    ],
+)
+def test_shapes_of_word_hide_their_text(shape: str, how: str) -> None:
+    box = f"<w:txbxContent><w:p>{run('Not seen.')}</w:p></w:txbxContent>"
+    drawing = f'<w:r><w:drawing xmlns:wp="{PLACED}">{shape.format(box)}</w:drawing></w:r>'
+    found = answer("docx", docx_body(f"<w:p>{run('Shown.')}{drawing}</w:p>"))
+    assert found["text"] == ("Shown." if how else "Shown.\n\nNot seen.")
+    assert [way for _, way, _, _ in found["hidden"]] == ([how] if how else [])
+
+
+@pytest.mark.parametrize(
+    ("style", "how"),
+    [
+        ("visibility:hidden;width:90pt;height:9pt", "hidden shape"),
+        ("width:0;height:9pt", "no room"),
+        ("position:absolute;margin-left:-9000pt;width:90pt;height:9pt", "off the page"),
+        ("width:90pt;height:9pt", ""),
+    ],
+)
+def test_older_shapes_of_word_hide_their_text(style: str, how: str) -> None:
+    box = f"<w:txbxContent><w:p>{run('Not seen.')}</w:p></w:txbxContent>"
+    shape = f'<v:shape xmlns:v="urn:schemas-microsoft-com:vml" style="{style}"><v:textbox>{box}</v:textbox></v:shape>'
+    found = answer("docx", docx_body(f"<w:p>{run('Shown.')}<w:r><w:pict>{shape}</w:pict></w:r></w:p>"))
+    assert [way for _, way, _, _ in found["hidden"]] == ([how] if how else [])
+
+
+def test_instructions_of_fields_are_not_shown_and_their_results_are() -> None:
+    def mark(kind: str) -> str:
+        return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+    nested = f"{mark('begin')}{run('MERGEFIELD x')}{mark('separate')}{run('Anna')}{mark('end')}"
+    field = f"{mark('begin')}{run('IF ')}{nested}{run(' = Anna')}</w:p><w:p>{mark('separate')}{run('Dear Anna,')}{mark('end')}"
+    found = answer("docx", docx_body(f"<w:p>{field}{run(' welcome.')}</w:p>"))
+    assert found["text"] == "Dear Anna, welcome."
+    assert found["notes"] == ["Left out: instruction of a field (4)."]
 
 
 def test_rows_that_are_deleted_in_track_changes_are_named_and_those_in_content_controls_read() -> None:
@@ -308,7 +400,7 @@ def pdf_with_content(content: str, form: str = "") -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [8 0 R 9 0 R] /D << /OFF [8 0 R] >> >> >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> /XObject "
-        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Mixed << /BM /Multiply >> >> /Properties << /Off 8 0 R "
+        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Faint << /CA 0 >> /Mixed << /BM /Multiply >> >> /Properties << /Off 8 0 R "
         b"/On 9 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
@@ -342,6 +434,12 @@ SHOWN = "BT /F1 12 Tf 50 700 Td (Shown.) Tj ET "
         (f"/OC /Off BDC {UNSEEN} EMC", "on a layer that is not shown"),
         (f"{UNSEEN} 1 g 40 590 200 30 re f", "covered by what is drawn over it"),
         (f"0.1 g 40 590 200 30 re f 0.1 0.1 0.1 rg {UNSEEN}", "letters in the colour of what is behind"),
+        (f"{UNSEEN} q 200 0 0 30 40 590 cm /I Do Q", "covered by a picture"),
+        (f"{UNSEEN} 1 g 30 580 m 300 570 l 290 640 l 200 650 l 35 640 l f", "covered by what is drawn over it"),
+        ("1 G BT 1 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("1 G 1 g BT 2 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("/Faint gs BT 1 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "transparent letters"),
+        ("BT /F1 12 Tf -7 Tc 50 600 Td (Not seen.) Tj ET", "letters on top of each other"),
     ],
 )
 def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> None:
@@ -353,13 +451,16 @@ def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> N
     "content",
     [
         "0 0 1 rg 40 580 400 60 re f 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
-        "q 300 0 0 300 40 500 cm /I Do Q 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "q 300 0 0 150 40 500 cm /I Do Q 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
         "q 1 g Q BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
         "BT /F1 1 Tf 12 0 0 12 50 600 Tm (And this.) Tj ET",
         "q 595 0 0 842 0 0 cm /I Do Q BT 3 Tr /F1 12 Tf 50 600 Td (And this.) Tj ET",  # recognised letters of a scan
         "BT /F1 12 Tf 50 600 Td (And this.) Tj ET q 595 0 0 842 0 0 cm /I Do Q",  # and beneath it
         "/OC /On BDC BT /F1 12 Tf 50 600 Td (And this.) Tj ET EMC",
         "40 590 200 30 re W n BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "q 40 590 200 30 re W n /S sh Q 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",  # on a run of colours
+        "1 G BT 2 Tr /F1 12 Tf 50 600 Td (And this.) Tj ET",  # with a white rim, too
+        "BT /F1 12 Tf 50 600 Td (And this.) Tj ET 40 300 m 90 640 l 60 640 l f",  # beside what is drawn later
         "1 g 40 590 200 30 re f 0 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
         "40 590 200 30 re 41 591 198 28 re f* BT /F1 12 Tf 50 600 Td (And this.) Tj ET",  # a frame
         "BT /F1 12 Tf 50 600 Td (And this.) Tj ET /Mixed gs 1 1 0 rg 40 590 200 30 re f",  # a marker's yellow
