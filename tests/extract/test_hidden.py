@@ -290,6 +290,32 @@ PROSE = "Nobody who opens this page in any browser will ever see these words of 
         ("position:fixed;inset:-9999px auto auto 0", "off the page"),
         ("position:absolute;left:9999px", "off the page"),
         ("margin-left:-9999px", "off the page"),
+        ("position:relative;left:-9999px", "off the page"),
+        ("position:absolute;left:calc(-1 * (9000px + 2em))", "off the page"),
+        ("position:fixed;top:100vh", "off the page"),
+        ("position:fixed;bottom:-5000px", "off the page"),
+        ("translate:-9999px 0", "off the page"),
+        ("text-indent:100%;overflow:hidden;white-space:nowrap", "off the page"),
+        ("transform:matrix(0,0,0,0,0,0)", "no room"),
+        ("transform:scale(.01)", "no room"),
+        ("transform:rotate3d(0,1,0,90deg)", "no room"),
+        ("transform:rotateY(180deg);backface-visibility:hidden", "no room"),
+        ("rotate:y .25turn", "no room"),
+        ("zoom:.01", "no room"),
+        ("block-size:0;overflow:clip", "no room"),
+        ("inline-size:0;overflow:auto", "no room"),
+        ("clip-path:inset(0 100% 0 0)", "no room"),
+        ("clip-path:ellipse(0 0)", "no room"),
+        ("clip-path:path('M0 0')", "no room"),
+        ("filter:opacity(0%)", "transparent letters"),
+        ("opacity:calc(1 - 1)", "transparent letters"),
+        ("mask:linear-gradient(transparent,transparent)", "transparent letters"),
+        ("font-size:calc(1px - 1px)", "tiny letters"),
+        ("color:hwb(0 100% 0%)", "white letters"),
+        ("color:color(srgb 1 1 1)", "white letters"),
+        ("color:hsl(0deg 0% 99%)", "white letters"),
+        ("color:color-mix(in srgb, white 100%, black 0%)", "white letters"),
+        ("color:light-dark(#fff, #000)", "white letters"),
     ],
 )
 @pytest.mark.parametrize("tag", ["div", "span"])
@@ -320,6 +346,13 @@ def test_hidden_stretches_of_pages_are_left_out_and_counted(style: str, how: str
         '<div class="y x">Shown and this</div>',
         '<link rel="stylesheet" href="https://example.org/a.css"><p style="background:black">Shown and this',
         '<div><template shadowrootmode="open"><p>Shown and this</p></template></div>',
+        "<style>@supports not (display:grid) {p {display:none}} @media not screen {p {display:none}}</style><p>Shown and this",
+        "<style>p {opacity:0; animation:appear 1s forwards} @keyframes appear {to {opacity:1}}</style><p>Shown and this",
+        '<p style="transform:rotate(2deg) scale(.9);translate:10px;clip-path:inset(10% 5%);opacity:.9">Shown and this',
+        '<p style="mask:linear-gradient(black,transparent);zoom:.5;text-indent:2%;overflow:auto">Shown and this',
+        '<p style="color:color-mix(in srgb, white 20%, black);height:calc(10px + 2em);overflow:hidden">Shown and this',
+        '<p hidden style="display:block">Shown and this</p>',
+        '<div class="content-sidebar-wrap"><div class="nav-content">Shown and this</div></div>',  # not what they are called
         "<p>Shown <ruby>and<rp>(</rp><rt>undo</rt><rp>)</rp></ruby> this</p>",
     ],
 )
@@ -334,6 +367,20 @@ def test_style_sheets_hide_as_attributes_do() -> None:
     assert hidden("html", f'{page}<p class="ghost">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f'{page}<p id="x">{PROSE}</p>') == [("display:none", PROSE)]
     assert hidden("html", f"{page}<p hidden>{PROSE}</p>") == [("display:none", PROSE)]
+    assert hidden("html", f"{page}<div popover>{PROSE}</div>") == [("display:none", PROSE)]
+    for rule in (
+        '@import url("data:text/css,.y{display:none}");', "@media not print {.y {display:none}}",
+        ".y {animation:vanish 0s forwards} @keyframes vanish {from {opacity:1} to {opacity:0}}",
+    ):  # fmt: skip
+        assert [text for _, text in hidden("html", f"<style>{rule}</style><p>Shown.</p><p class=y>{PROSE}</p>")] == [PROSE]
+    for sheet in ("data:text/css,.y{display:none}", "data:text/css;base64,Lnl7ZGlzcGxheTpub25lfQ=="):
+        linked = f'<link rel="stylesheet" href="{sheet}"><p style="color:black">Shown.</p><p class="y">{PROSE}</p>'
+        assert hidden("html", linked) == [("display:none", PROSE)]
+
+
+def test_transparencies_within_each_other_multiply() -> None:
+    within = f'<div style="opacity:.2"><div style="opacity:20%"><p>{PROSE}</p></div></div>'
+    assert hidden("html", f"<p>Shown.</p>{within}") == [("transparent letters", PROSE)]
 
 
 @pytest.mark.parametrize(

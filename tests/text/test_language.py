@@ -107,6 +107,22 @@ def test_prose_about_code_is_prose() -> None:
     assert why_not_prose(text * 4) is None
 
 
+PARTED = "When the season ended she closed the shutters and told us to come back in June with the boats".split()
+
+
+@pytest.mark.parametrize("between", [" | ", ", ", " \U0001f600 ", "! ", "; ", " / ", " 17 "])
+def test_words_that_are_parted_by_signs_are_a_list(between: str) -> None:
+    reason = why_not_prose(normalise(between.join(PARTED * 5)).text)
+    assert reason is not None and reason.endswith("like a list or a table, not like prose.")
+    assert why_not_prose(normalise(" ".join(PARTED * 5)).text) is None
+
+
+def test_prose_with_references_in_brackets_is_prose() -> None:
+    cited = " ".join(f"{' '.join(PARTED[:9])} [{number}, {number + 1}]. He said so.[{number}]" for number in range(1, 20))
+    assert why_not_prose(cited) is None
+    assert why_not_prose("xs[1] = ys[2] + zs[i][j] while a[3] is b[4] ..." * 5) is not None
+
+
 def test_identifying_imports_no_client_for_downloads_which_comes_when_it_is_called() -> None:
     code = """
 import sys
