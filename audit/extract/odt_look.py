@@ -120,10 +120,12 @@ def _half_points(length: str | None) -> float | None:
 def _is_squeezed(properties: Any) -> bool | None:
     """Whether letters have no shape: transparent, too narrow, far from their line, or in a line without height."""
     height = properties.get(_FO + "line-height") or ""
+    # LibreOffice writes an opacity of 0 % beside "the colour of the window", which is black.
+    opacity = None if properties.get(STYLE + "use-window-font-color") == "true" else properties.get(_OPACITY)
     signs = [
         value < least
         for value, least in (
-            (_percent(properties.get(_OPACITY)), _LEAST_OPAQUE),
+            (_percent(opacity), _LEAST_OPAQUE),
             (_percent(properties.get(STYLE + "text-scale")), _NARROWEST),
             (None if height.endswith("%") else _half_points(height), _FLATTEST),
         )
