@@ -163,6 +163,7 @@ class _Walk:
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
             if event in ("comment", "pi"):
+                self._draft.left_out["comment"] += event == "comment" and looks_like_prose(element.text or "")
                 self._text(element.tail, states[-1])
                 continue
             tag = element.tag if isinstance(element.tag, str) else ""

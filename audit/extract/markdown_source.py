@@ -24,6 +24,8 @@ _CONFLICT = re.compile(r"^(?:<{7}(?: .*)?|={7}|>{7}(?: .*)?|\|{7}(?: .*)?)$", re
 
 _TAKEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\{/\*.*?\*/\}", re.S), "MDX comment"),
+    (re.compile(r"\{%-?\s*comment\s*-?%\}.*?(?:\{%-?\s*endcomment\s*-?%\}|\Z)", re.S), "comment"),
+    (re.compile(r"^:{3,}[ \t]*\{[^{}\n]*\.content-hidden\b[^{}\n]*\}[ \t]*$.*?^:{3,}[ \t]*$", re.S | re.M), "hidden block"),
     (re.compile(r"\{\{[<%].*?[%>]\}\}|\{%.*?%\}|\{\{[^{}\n]*\}\}", re.S), "shortcode"),
     (re.compile(
         r"^(?:import\s+(?:[^;\n]*?\s+from\s+)?['\"][^'\"\n]+['\"];?|export\s+(?:const|let|default|function)\b[^\n]*)[ \t]*$",

@@ -61,13 +61,15 @@ _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _HIGH_PAIR = re.compile(rb"[\x80-\xff]{2}")
 _CP1252_ONLY = re.compile(rb"[\x80-\x9f]")  # control characters in Latin-1
+# Apostrophes and quotation marks of Mac OS Roman, which are capitals with accents in Windows-1252.
+_MAC = re.compile(rb"[a-z]\xd5(?:s|t|re|ve|ll|d|m)\b|(?:^|\s)\xd2[A-Za-z][^\xd2\xd3]{1,300}\xd3(?=[\s.,;:!?)]|$)")
 _KANA = re.compile("[\u3041-\u30fa]")
 _EAST_ASIAN = {"cp932": "shift_jis", "gb18030": "gb18030"}  # cp932 is Shift-JIS as Windows writes it
 _UNASSIGNED = regex.compile(r"[\p{Cn}\p{Co}]")
 
 
 def decode(data: bytes) -> Decoded:
-    """Read UTF-8, UTF-16 and UTF-32 with or without a mark, Latin-1, cp1252, Shift-JIS and GB18030.
+    """Read UTF-8, UTF-16 and UTF-32 with or without a mark, Latin-1, cp1252, Mac OS Roman, Shift-JIS and GB18030.
 
     Raises:
         Unreadable: for binary data, for damaged text, and for encodings that are none of these.
@@ -137,7 +139,9 @@ def _strictly(data: bytes, encoding: str) -> Decoded:
 
 
 def _as_legacy(data: bytes) -> Decoded:
-    """Decode one of the four legacy encodings that we support, none of which identifies itself."""
+    """Decode one of the five legacy encodings that we support, none of which identifies itself."""
+    if _MAC.search(data):
+        return Decoded(data.decode("mac_roman"), "mac_roman")
     if _HIGH_PAIR.search(data):
         from charset_normalizer import from_bytes  # 25 ms, and nearly all texts are UTF-8
 

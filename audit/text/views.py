@@ -86,6 +86,7 @@ _STOP = regex.compile(
 _WRONGLY_DECODED = regex.compile(
     r"[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}|[\u0080-\u0084\u0086-\u009f]"
 )
+_TERMINAL = re.compile("\x1b(?:\\[[0-9;?]*[A-Za-z]|\\]8;[^\x07\x1b]{0,500}(?:\x07|\x1b\\\\))")  # colours and links of a terminal
 # Beside letters nobody sees them: controls, marks of annotations and places of objects, what is no character.
 _SHAPELESS = regex.compile(
     r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
@@ -159,6 +160,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     marked, set_aside = ((mark.start, mark.end, "") for mark in marks), ((part.start, part.end, " ") for part in apart)
     draft.replace(_outside([*marked, *set_aside, *layout]))
     counts: Counter[str] = Counter()
+    draft.replace(_colored(draft.text, counts))
     draft.replace(_traced(draft.text, counts))
     draft.replace(_reversed(draft.text, counts))
     draft.replace(_as_meant(quoted_printable(draft.text), counts, "quoted"))
@@ -300,6 +302,12 @@ def _byte(character: str) -> bytes:
         return character.encode("cp1252")
     except UnicodeEncodeError:
         return character.encode("latin-1")
+
+
+def _colored(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _TERMINAL.finditer(text):
+        counts["other"] += len(match[0])
+        yield match.start(), match.end(), ""
 
 
 def _shapeless(text: str, counts: Counter[str]) -> Iterable[Edit]:

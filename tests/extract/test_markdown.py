@@ -112,3 +112,16 @@ def test_what_a_style_of_jsx_hides_is_hidden() -> None:
     found = answer("markdown", f"Shown.\n\n<p style={{{{display: 'none', marginTop: 3}}}}>{unseen}</p>\n")
     assert found["text"] == "Shown."
     assert [each[1] for each in found["hidden"]] == ["display:none"]
+
+
+def test_long_comments_and_blocks_that_are_not_rendered_are_named() -> None:
+    remark = "Nobody who opens this page in any browser will see these words, " * 3
+    for hidden_in, what in (
+        (f"<!-- {remark} -->", "comment"),
+        (f"<!-- {remark}", "comment"),  # without an end, which hides the rest
+        (f"{{% comment %}}\n{remark}\n{{% endcomment %}}", "comment"),
+        (f"::: {{.content-hidden when-format=html}}\n{remark}\n:::", "hidden block"),
+    ):
+        found = answer("markdown", f"Shown.\n\n{hidden_in}\n")
+        assert (found["text"], found["notes"]) == ("Shown.", [f"Left out: {what} (1)."])
+    assert answer("markdown", "Shown.\n\n<!-- a short remark -->\n")["notes"] == []

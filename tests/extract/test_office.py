@@ -103,6 +103,15 @@ def test_odt_letters_that_cannot_be_seen_are_hidden(properties: str, how: str) -
     assert hidden("odt", data) == [(how, HIDDEN_PROSE)]
 
 
+def test_odt_letters_in_the_colour_of_the_window_are_seen_whatever_their_opacity() -> None:
+    """LibreOffice writes so in the default style of every document."""
+    properties = f'style:use-window-font-color="true" xmlns:l="{OPACITY}" l:opacity="0%"'
+    style = f'<style:default-style style:family="paragraph"><style:text-properties {properties}/></style:default-style>'
+    style += '<style:style style:name="X" style:family="text"><style:text-properties fo:color="#ff0000"/></style:style>'
+    data = odt(P.format('Shown <text:span text:style-name="X">and this</text:span>'), style)
+    assert (answer("odt", data)["text"], hidden("odt", data)) == ("Shown and this", [])
+
+
 def test_odt_white_letters_on_a_dark_cell_or_page_are_seen() -> None:
     white = '<style:style style:name="W" style:family="paragraph"><style:text-properties fo:color="#ffffff"/></style:style>'
     dark = '<style:style style:name="D" style:family="table-cell">'

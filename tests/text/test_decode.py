@@ -76,6 +76,8 @@ def test_any_plain_utf16_and_utf32_comes_back_without_a_mark(text: str) -> None:
         (JAPANESE[:40], "shift_jis"),
         (CHINESE, "gb18030"),
         (CHINESE[:40], "gb18030"),
+        ("It\u2019s late, and we don\u2019t know why. " + PLAIN, "mac_roman"),
+        ("He said, \u201cIt is late.\u201d " + PLAIN, "mac_roman"),
     ],
 )
 def test_legacy_encodings(text: str, encoding: str) -> None:

@@ -248,3 +248,8 @@ def test_stops_of_other_scripts_and_texts_in_a_wrong_encoding_are_read_as_meant(
 )
 def test_stops_and_accents_that_are_meant_stay(text: str) -> None:
     assert normalise(text).text == text
+
+
+def test_colours_and_links_of_a_terminal_are_not_scored() -> None:
+    colored = "\x1b[1mThe \x1b[38;5;160mharbour\x1b[0m was \x1b]8;;http://example.org\x1b\\quiet\x1b]8;;\x1b\\ that day."
+    assert normalise(colored).text == "The harbour was quiet that day."
