@@ -6,7 +6,6 @@ break on relations to nowhere, which Word writes.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO

@@ -37,7 +37,11 @@ def _hidden_shape(placed: Any) -> str:
         return "hidden shape"
     if extent is not None and min(_whole(extent.get("cx")), _whole(extent.get("cy"))) < _LEAST:
         return "no room"
-    offsets = (_whole(offset.text) for side in ("positionH", "positionV") for offset in placed.iterfind(f"{_PLACED}{side}/{_PLACED}posOffset"))
+    offsets = (
+        _whole(offset.text)
+        for side in ("positionH", "positionV")
+        for offset in placed.iterfind(f"{_PLACED}{side}/{_PLACED}posOffset")
+    )
     return "off the page" if any(offset < -_FAR or offset > _FAR_RIGHT for offset in offsets) else ""
 
 

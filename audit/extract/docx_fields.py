@@ -1,4 +1,4 @@
-"""Fields of a Word document, such as a date or a mail merge: what stands in their instructions is not shown, their results are."""
+"""Fields of a Word document, such as dates and mail merges: their results are shown, their instructions are not."""
 
 from __future__ import annotations
 

@@ -186,7 +186,12 @@ class Styles:
 def theme_of(root: Any | None) -> dict[str, str]:
     """The colours of a theme by their names ("lt1", "accent1"), each as six hexadecimal digits."""
     schemes = () if root is None else root.iter(_DRAWING + "clrScheme")
-    colors = {color.tag.rpartition("}")[2]: color[0].get("lastClr") or color[0].get("val") or "" for scheme in schemes for color in scheme if len(color)}
+    colors = {
+        color.tag.rpartition("}")[2]: color[0].get("lastClr") or color[0].get("val") or ""
+        for scheme in schemes
+        for color in scheme
+        if len(color)
+    }
     return _USUAL_THEME | {name: digits for name, digits in colors.items() if of_hexadecimal(digits)}
 
 

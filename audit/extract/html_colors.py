@@ -12,7 +12,9 @@ _SYSTEM = {"canvas": WHITE, "canvastext": BLACK, "field": WHITE, "fieldtext": BL
 _LIGHTNESS = re.compile(r"(?:ok)?(?:lab|lch)\(\s*(\d*\.?\d+)(%?)\s")
 _SEPARATORS = re.compile(r"\s*/\s*|\s*,\s*|(?<=[\w%.])\s+(?=[\d.+-])")
 _COLOR = r"((?:[^(),%]|\([^()]*\))+?)"
-_MIX = re.compile(rf"color-mix\(\s*in [\w-]+(?: [\w-]+ hue)?\s*,\s*{_COLOR}(?:\s+(\d*\.?\d+)%)?\s*,\s*{_COLOR}(?:\s+(\d*\.?\d+)%)?\s*\)")
+_MIX = re.compile(
+    rf"color-mix\(\s*in [\w-]+(?: [\w-]+ hue)?\s*,\s*{_COLOR}(?:\s+(\d*\.?\d+)%)?\s*,\s*{_COLOR}(?:\s+(\d*\.?\d+)%)?\s*\)"
+)
 _LIGHT_OR_DARK = re.compile(r"light-dark\(\s*((?:[^(),]|\([^()]*\))+),.*\)")
 _GRAY = 0.8  # share of white and black from which a colour of `hwb()` is as good as grey
 _UNKNOWN = re.compile(r"url\(|gradient\(|image\(|image-set\(")

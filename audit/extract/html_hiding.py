@@ -27,7 +27,9 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
 }  # fmt: skip
 _CLIPPING = frozenset({"hidden", "clip", "auto", "scroll"})
 _EXTENTS = ("height", "max-height", "width", "max-width", "block-size", "max-block-size", "inline-size", "max-inline-size")
-_INVISIBLE_MASK = re.compile(r"(?:linear|radial|conic)-gradient\((?:[^()]*,)?\s*(?:transparent|#0000(?:0000)?|rgba\(0, ?0, ?0, ?0\))[\s,)]")
+_INVISIBLE_MASK = re.compile(
+    r"(?:linear|radial|conic)-gradient\((?:[^()]*,)?\s*(?:transparent|#0000(?:0000)?|rgba\(0, ?0, ?0, ?0\))[\s,)]"
+)
 _VISIBLE_IN_MASK = re.compile(r"#(?!0{4}\b|0{8}\b)[0-9a-f]{3,8}|\b(?:black|white|red|gray|grey|url)\b|rgb\(")
 _QUARTER = 90  # degrees: an element that is turned so far about an axis of the page is a line
 

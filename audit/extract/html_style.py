@@ -18,7 +18,8 @@ _RELEVANT = frozenset({
     "background-color", "background-image", "position", "left", "top", "right", "inset", "margin-left", "margin-top",
     "margin", "text-indent", "clip", "clip-path", "height", "max-height", "width", "max-width", "overflow", "overflow-x",
     "overflow-y", "content-visibility", "transform", "scale", "translate", "rotate", "zoom", "backface-visibility", "filter",
-    "mask", "mask-image", "-webkit-mask", "-webkit-mask-image", "block-size", "inline-size", "max-block-size", "max-inline-size",
+    "mask", "mask-image", "-webkit-mask", "-webkit-mask-image", "block-size", "inline-size", "max-block-size",
+    "max-inline-size",
     "bottom", "animation", "animation-name", "animation-fill-mode", "direction", "unicode-bidi", "content",
 })  # fmt: skip
 _MOST_RULES = 2_000
@@ -27,7 +28,9 @@ _SCREEN = 1_200  # pixels: the width of the window that media queries are answer
 _PIXELS = {"em": 16, "rem": 16}
 _VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,([^()]*(?:\([^()]*\)[^()]*)*))?\)")
 _WIDTH = re.compile(r"(min|max)-width\s*:\s*(\d*\.?\d+)(px|em|rem)|width\s*([<>])=?\s*(\d*\.?\d+)(px|em|rem)")
-_OTHER_MEDIA = re.compile(r"^not (?!(?:print|speech)$)|^(?:only )?(?:print|speech)\b|prefers-color-scheme\s*:\s*dark|forced-colors\s*:\s*active")
+_OTHER_MEDIA = re.compile(
+    r"^not (?!(?:print|speech)$)|^(?:only )?(?:print|speech)\b|prefers-color-scheme\s*:\s*dark|forced-colors\s*:\s*active"
+)
 _KEYFRAMES = re.compile(r"(?:-webkit-)?keyframes")
 _LASTING = re.compile(r"\b(?:forwards|both|infinite)\b")
 _STYLE_DATA = re.compile(r"data:text/css(?:;charset=[\w-]+)?(?P<coded>;base64)?,(?P<sheet>.*)", re.S | re.I)

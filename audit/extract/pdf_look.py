@@ -15,7 +15,6 @@ from pypdf import PageObject
 from pypdf.generic import ContentStream, NameObject, NullObject
 
 from llm_audit.extract.colors import WHITE, Color, is_unseen, over
-from llm_audit.extract.pdf_order import SCALE, WIDE, Drawn, in_order, is_out_of_order, may_interleave
 from llm_audit.extract.pdf_graphics import (
     ONE,
     Box,
@@ -33,6 +32,7 @@ from llm_audit.extract.pdf_graphics import (
     times,
     with_state,
 )
+from llm_audit.extract.pdf_order import SCALE, WIDE, Drawn, in_order, is_out_of_order, may_interleave
 
 _SHOWN = frozenset({b"Tj", b"TJ", b"'", b'"'})
 _PAINTED = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*"})
@@ -186,9 +186,7 @@ class _Page:
             if operator in _SHOWN:
                 where = times((1.0, 0.0, 0.0, 1.0, 0.0, now.rise), times(text, now.ctm))
                 letters = _letters(operands)
-                place = _Shown(
-                    len(ways), where[4], where[5], *_end(now, where, letters), _height(now, where), letters
-                )
+                place = _Shown(len(ways), where[4], where[5], *_end(now, where, letters), _height(now, where), letters)
                 way = "on a layer that is not shown" if any(layers) else self._way(now, where, place)
                 if way and moved:
                     beneath[round(place.x), round(place.y)] = len(ways)

@@ -24,6 +24,9 @@ _HIDDEN_STYLE = re.compile(r"\{\\\*\\cs(\d+)[^{};]*\\v(?![a-z0-9])")
 _TINIEST = 4  # half-points
 _NARROWEST = 5  # percent
 _FARTHEST = 1_000  # half-points that letters are raised or lowered
+_CLOSEST = -120  # twentieths of a point between letters: they lie on each other
+_OUTSIDE = -9_000  # twentieths of a point, 16 cm: farther left of a page, or above it, than any margin
+_FLATTEST = 40  # twentieths of a point: the height of a line, if it is fixed
 _NAMED = {
     "annotation": "comment",
     **dict.fromkeys(
@@ -37,7 +40,10 @@ class _State(NamedTuple):
     color: int = 0
     size: int = 24
     back: int = 0
-    shapeless: bool = False  # too narrow, or far from the line
+    shapeless: bool = False  # too narrow or close, or far from the line
+    flat: bool = False  # in a line without height
+    away: bool = False  # in a paragraph outside of the page
+    shape_away: bool = False  # in a shape outside of the page
     deleted: bool = False  # in track changes
     passed: bool = False  # a table of fonts and the like, which is no text
     apart: str = ""  # "footnote" or "box": a text of its own
@@ -51,8 +57,10 @@ class _State(NamedTuple):
             return "hidden by its format"
         if self.size <= _TINIEST:
             return "tiny letters"
-        if self.shapeless:
+        if self.shapeless or self.flat:
             return "letters without a shape"
+        if self.away or self.shape_away:
+            return "off the page"
         letters = _color(colors, self.color) or BLACK
         back = _color(colors, self.back) or WHITE
         if not is_unseen(letters, back):
@@ -155,12 +163,25 @@ def _changed(state: _State, word: str, number: str | None, starred: bool) -> _St
             return state._replace(back=value or 0)
         case "charscalex":
             return state._replace(shapeless=value is not None and value < _NARROWEST)
+        case "expndtw" | "expnd":
+            return state._replace(shapeless=(value or 0) * (1 if word == "expndtw" else 5) < _CLOSEST)
+        case "sl":
+            return state._replace(flat=-_FLATTEST < (value or 0) < 0)
+        case "li" | "lin" | "posx" | "posnegx" | "posy" | "posnegy":
+            return state._replace(away=state.away or (value or 0) < _OUTSIDE)
+        case "shpleft" | "shptop":
+            return state._replace(shape_away=state.shape_away or (value or 0) < _OUTSIDE)
+        case "pard":
+            return state._replace(flat=False, away=False)
         case "up" | "dn":
             return state._replace(shapeless=abs(value or 0) > _FARTHEST)
         case "deleted":
             return state._replace(deleted=value != 0)
         case "plain":
-            return _State(deleted=state.deleted, passed=state.passed, apart=state.apart)
+            return _State(
+                deleted=state.deleted, passed=state.passed, apart=state.apart, flat=state.flat, away=state.away,
+                shape_away=state.shape_away,
+            )  # fmt: skip
     return state._replace(passed=True) if starred or word in _PASSED else state
 
 

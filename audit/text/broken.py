@@ -23,6 +23,7 @@ _LOOKED_AT = 100_000  # characters that decide for the rest of a text
 _WORD = regex.compile(r"[A-Za-z]++")
 _PIECES = regex.compile(r"(?<![\w'\u2019&@.-])[A-Za-z]++")  # where a word may begin: not behind "it'" or "U."
 _SIGNS = frozenset(" -_.*~^|/+=\u2010\u2011\u00b7\u2022\u00a0\u2009\u202f")
+_PARTED = frozenset(f"{hyphen}{space}" for hyphen in "-\u2010\u00ac" for space in " \u00a0")  # where a line ended
 _GOES_ON = regex.compile(r"['\u2019&@.-]?[\p{L}\p{N}]")
 _MOST_PIECES, _LONGEST = 12, 24
 _RARER = 5  # times: how much rarer than the whole a piece is that nobody would write
@@ -116,7 +117,8 @@ def _end_of_whole(text: str, words: list[regex.Match[str]], first: int, often: C
     initial = whole.isupper() and letters == 1
     for last in range(first + 1, min(first + _MOST_PIECES, len(words))):
         above, piece = words[last - 1], words[last][0]
-        if words[last].start() - above.end() != 1 or text[above.end()] not in _SIGNS:
+        gap = text[above.end() : words[last].start()]
+        if gap not in _SIGNS and gap not in _PARTED:
             break
         rarest, whole = min(rarest, often(piece)), whole + piece
         letters = letters + 1 if len(piece) == 1 else 0

@@ -1,13 +1,12 @@
 """Foreign signs in the place of letters, whatever they look like: read as the letter that makes words of the strings with them.
 
-`homoglyphs` and `seen` know signs by their shape. What they leave within Latin words ("w\u53e3man", "gl\u2070w", "li\U00010309ght") is
-deciphered like a simple substitution: a sign is the letter with which most of its strings become English words.
+`homoglyphs` and `seen` know signs by their shape. What else stands within Latin words ("w\u53e3man", "gl\u2070w") is deciphered
+like a simple substitution: a sign is the letter with which most of its strings become English words.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from string import ascii_lowercase
 
 import regex

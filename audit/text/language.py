@@ -60,8 +60,8 @@ _ENGLISH, _LEAST_ENGLISH = frozenset({"the", "of", "and", "to"}), 0.04
 _LEAST_WORDS, _MOST_UNKNOWN = 40, 0.3
 
 # Words that signs or numbers part from each other: lists of words, fields of tables, formulas. Of 18,434 human English texts 29
-# have a larger share, formulas and programs, of which one was judged before; in half of them it is less than 12 %. Lists look like a machine's
-# work whoever made them: with a bar or an emoji behind every word, seven human texts had p-values of .0007 to .013.
+# have a larger share, formulas and programs, of which one was judged before; in half of them it is less than 12 %. Lists look
+# like a machine's work whoever made them: with a bar or an emoji behind every word, human texts had p-values of .0007 to .013.
 _TOKEN = regex.compile(r"\S+")
 _PARTED = regex.compile(r"[^\p{L}\p{N}\s)\]\"'\u2019%]+[\"'\u2019)\]]*+$")
 _HAS_WORD = regex.compile(r"\p{L}")
@@ -70,7 +70,9 @@ _LONGEST_WORDS = 20  # characters, on average
 
 # Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
 # pages of mark-up, LaTeX, and a story told in JavaScript.
-_CITED = regex.compile(r"(?<=[.,;:!?)\"'\u2019\] ])\[(?:[0-9]{1,3}(?:[,\u2013-] ?[0-9]{1,3})*+|[ivx]+|[a-z]|citation needed)\](?![(\w])")  # a reference
+_CITED = regex.compile(
+    r"(?<=[.,;:!?)\"'\u2019\] ])\[(?:[0-9]{1,3}(?:[,\u2013-] ?[0-9]{1,3})*+|[ivx]+|[a-z]|citation needed)\](?![(\w])"
+)  # a reference
 _CODE_SIGNS = "=_{}[]<>"
 _CODE_SHARE, _CODE_SHARE_WITH_WORDS = 0.042, 0.01
 _CODE_WORDS = regex.compile(
@@ -93,7 +95,9 @@ APART = Template(
 UNKNOWN = Template(
     "{share:percent} of its words are in no list of English words, while the small ones are English: they were altered."
 )
-LIST = Template("{share:percent} of its words are parted by signs or numbers: this looks like a list or a table, not like prose.")
+LIST = Template(
+    "{share:percent} of its words are parted by signs or numbers: this looks like a list or a table, not like prose."
+)
 CODE = Template("This looks like program code or mark-up, not like prose.")
 
 NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, LIST, UNKNOWN, CODE)

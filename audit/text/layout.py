@@ -22,11 +22,15 @@ LEAST_ITEMS = 2
 
 _LONGEST_HEADING = 12  # words of a line in bold
 _LINE = regex.compile(r"[^\n]+")
-_BULLETS = r"[-*+\u2022\u2023\u2043\u25e6\u25aa\u25ab\u25a0\u25a1\u25cf\u25cb\u25c6\u25c7\u25ba\u25b6\u27a4\u2192\u21d2\u2713\u2714\u2705\u2717\u274c\u2610-\u2612\u00b7\u00bb\uf0a7\uf0b7\uf0d8\uf0fc]"
-_ITEM = regex.compile(
-    rf"[ \t]*(?:(?P<bullet>(?:[-*+][ \t]+)?\[[ xX\u2713]\]|{_BULLETS}\ufe0f?|o(?=\t| +\p{{Lu}}))|\(?(?P<number>\d{{1,3}}|[a-z]|[ivx]{{2,5}})[.)])[ \t]+(?=\S)"
+_BULLETS = (
+    r"[-*+\u2022\u2023\u2043\u25e6\u25aa\u25ab\u25a0\u25a1\u25cf\u25cb\u25c6\u25c7\u25ba\u25b6\u27a4\u2192\u21d2\u2713\u2714\u2705"
+    r"\u2717\u274c\u2610-\u2612\u00b7\u00bb\uf0a7\uf0b7\uf0d8\uf0fc]"
 )
-_ROMAN = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii")
+_ITEM = regex.compile(
+    rf"[ \t]*(?:(?P<bullet>(?:[-*+][ \t]+)?\[[ xX\u2713]\]|{_BULLETS}\ufe0f?|o(?=\t| +\p{{Lu}}))"
+    r"|\(?(?P<number>\d{1,3}|[a-z]|[ivx]{2,5})[.)])[ \t]+(?=\S)"
+)
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii")
 _ENDED = regex.compile(r"[.:;!?\u2026][\"'\u201d\u2019)\]*]*[ \t\r]*$")
 _HYPHEN = regex.compile(r"(?<=\p{Latin}-)[ \t\r]*\n[ \t]*(?=\p{Latin})(?!(?:and|or|nor|to)\s)")  # but "first- and\nsecond-"
 _SOFT_HYPHEN = regex.compile(r"(?<=\p{Ll})[\u00ad\u00ac][ \t\r]*\n[ \t]*(?=\p{Ll})")
@@ -99,8 +103,8 @@ def _numbers(sign: str) -> Iterator[tuple[str, int]]:
         yield "digit", int(sign)
     elif len(sign) == 1:
         yield "letter", ord(sign) - ord("a") + 1
-    if sign in _ROMAN[1:]:
-        yield "roman", _ROMAN.index(sign)
+    if sign in _ROMAN:
+        yield "roman", _ROMAN.index(sign) + 1
 
 
 def _gap(text: str, start: int, end: int) -> str:

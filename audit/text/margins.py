@@ -16,10 +16,15 @@ LEAST_LINES = 4
 
 _MOST = 0.9  # share of the lines that bear the sign
 _LINE = regex.compile(r"[^\n\r]*[^\s][^\n\r]*")
-_LEFT = regex.compile(r"[ \t]*(?P<sign>(?:[>|\u2502\u2503\u2551] ?)+|/{2,3}!?|#+|-{2}|;{1,3}|%{1,2}|\*|\d*[ \t]*[>|\u2502])(?:[ \t]+|$|(?<=>))")
+_LEFT = regex.compile(
+    r"[ \t]*(?P<sign>(?:[>|\u2502\u2503\u2551] ?)+|/{2,3}!?|#+|-{2}|;{1,3}|%{1,2}|\*|\d*[ \t]*[>|\u2502])(?:[ \t]+|$|(?<=>))"
+)
 _NUMBER = regex.compile(r"[ \t]*(\d{1,5})(?:[:.)|\u2502]?(?:[ \t]+|$)|[:|\u2502])[ \t]*")
 _RIGHT = regex.compile(r"[ \t]*[|\u2502\u2503\u2551*#][ \t]*$")
-_OPENED = regex.compile(r"[ \t]*(?:/\*+|\*+/|<!--|-->|\"\"\"|'''|[+|\u250c\u2514\u2554\u255a\u256d\u2570]?[-=*#\u2500\u2550\u2501]{4,}[+|\u2510\u2518\u2557\u255d\u256e\u256f]?)[ \t]*")
+_OPENED = regex.compile(
+    r"[ \t]*(?:/\*+|\*+/|<!--|-->|\"\"\"|'''"
+    r"|[+|\u250c\u2514\u2554\u255a\u256d\u2570]?[-=*#\u2500\u2550\u2501]{4,}[+|\u2510\u2518\u2557\u255d\u256e\u256f]?)[ \t]*"
+)
 
 
 def margins(text: str) -> Iterator[tuple[int, int]]:

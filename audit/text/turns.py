@@ -17,7 +17,9 @@ _GAP = r"[ \t\u00a0\u202f]"
 _TIME = rf"\d{{1,2}}:\d\d(?::\d\d)?(?:[.,]\d{{1,3}})?(?:{_GAP}?[AaPp]\.?[Mm]\.?)?"
 _MONTH = r"\p{Lu}\p{Ll}{2,8}\.?"
 _WEEKDAY = r"(?:Mon|Tue|Tues|Wednes|Wed|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?"
-_DATE = rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.? {_MONTH},? \d{{4}}|(?:{_WEEKDAY},? )?{_MONTH} \d{{1,2}},? \d{{4}})"
+_DATE = (
+    rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.? {_MONTH},? \d{{4}}|(?:{_WEEKDAY},? )?{_MONTH} \d{{1,2}},? \d{{4}})"
+)
 _DAY = rf"(?:{_DATE}|Today|Yesterday|{_WEEKDAY})"
 _WHEN = rf"(?:{_DAY}(?:,|T|{_GAP}at)?{_GAP}*{_TIME}|{_TIME}(?:,?{_GAP}+{_DAY})?)"
 _NICK = r"<[^<>\n]{1,40}>"

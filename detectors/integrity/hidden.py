@@ -37,14 +37,16 @@ rule = integrity_rule(
     noun="hidden character",
     null="The document holds no text that nobody who reads it sees.",
     method=(
-        "Word: text formatted as hidden, letters in the colour of what is behind, without a fill, of two points or less, "
-        "squeezed or moved out of their line, and hidden rows. PDF: letters in the colour of what is painted behind them, "
-        "transparent, clipped, below 1.5 points or very narrow, invisible ones (but those of scanned pages), and what is "
-        "covered by a rectangle drawn later, on a layer that is not shown, or off the page. Web pages and HTML in Markdown, by "
-        "their style sheets: display:none, visibility:hidden, no opacity, no size, no room, letters in the colour of what is "
-        "behind, blurred, or moved off the page; menus, labels and words for screen readers are let pass. Up to "
-        f"{SLIPS} characters are let pass. None of it is scored. Not seen: text under pictures, what scripts hide, and style "
-        "sheets that are not at hand."
+        "Word: text formatted as hidden, letters in the colour of what is behind (themes, styles of tables, cells and "
+        "pages included), without a fill, of two points or less, squeezed or moved out of their line or page, hidden "
+        "rows, and shapes that are hidden, without room or off the page. PDF: letters in the colour of what is painted "
+        "behind them, transparent, clipped, below 1.5 points, very narrow or on top of each other, invisible ones (but "
+        "those of scanned pages), and what is covered by a picture or a plain shape drawn later, on a layer that is not "
+        "shown, or off the page. Web pages and HTML in Markdown, by their style sheets: display:none, visibility:hidden, "
+        "no opacity, no size, no room, cut or masked away, letters in the colour of what is behind, blurred, or moved off "
+        f"the page; menus, labels and words for screen readers are let pass. Up to {SLIPS} characters are let pass. None "
+        "of it is scored. Not seen: what lies under transparent pictures, under a picture of the whole page, or under "
+        "other elements of a web page, what scripts hide, and style sheets that are not at hand."
     ),
     earlier_method=(
         "Word: text formatted as hidden, white letters on white, letters of two points or less. PDF: white letters on nothing "

@@ -7,7 +7,7 @@ import unicodedata
 import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
-from llm_audit.text.ciphers import deciphered
+from llm_audit.text.ciphers import LEAST_STRINGS, deciphered
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
 from llm_audit.text.seen import ACCENT_SHARE, ASCII_SHARE, LEAST_ACCENTS, LEAST_ASCII, imitations
 
@@ -44,6 +44,15 @@ rule = integrity_rule(
     noun="look-alike letter",
     null="Every word is typed with the letters that a reader sees, but for a slip or two of the keyboard.",
     method=(
+        "Unicode confusables (UTS #39), counted only in words that mix alphabets, and in words wholly of look-alikes between "
+        "words of the other alphabet. Let pass: foreign words, Greek symbols, mathematical letters, phonetic writing, and up "
+        f"to {SLIPS} letters. In English words also Latin letters, marks and digits that imitate others, if a list of words "
+        "(pyspellchecker's) has the word that a reader sees and not the one that is typed: small capitals and phonetic letters "
+        f"at once; accents on {LEAST_ACCENTS} words and {ACCENT_SHARE:.0%} of all; plain letters (I for l, rn for m, 0 for o) "
+        f"in {LEAST_ASCII} words and {ASCII_SHARE:.1%} of all, as bad scans have too; and any other sign that stands for one "
+        f"letter in {LEAST_STRINGS} words, whatever it looks like. Not seen: imitations within other languages."
+    ),
+    earlier_method=(
         "Unicode confusables (UTS #39), counted only in words that mix alphabets, and in words wholly of look-alikes between "
         "words of the other alphabet. Let pass: foreign words, Greek symbols, mathematical letters, phonetic writing, and up "
         f"to {SLIPS} letters. In English words also Latin letters, marks and digits that imitate others, if a list of words "

@@ -139,7 +139,9 @@ def test_tables_and_their_cells_hide_letters() -> None:
     shaded = '<w:tcPr><w:shd w:val="clear" w:fill="222222"/></w:tcPr>'
     table = "<w:tbl>{}<w:tr><w:tc>{}<w:p>{}</w:p></w:tc></w:tr></w:tbl>"
     body = table.format('<w:tblPr><w:tblStyle w:val="T"/></w:tblPr>', "", run("Not seen."))
-    body += table.format("", shaded, run("Nor this.", '<w:color w:val="222222"/>')) + table.format("", shaded, run("Shown.", WHITE))
+    body += table.format("", shaded, run("Nor this.", '<w:color w:val="222222"/>')) + table.format(
+        "", shaded, run("Shown.", WHITE)
+    )
     assert hidden("docx", docx_body(body, **with_styles(style))) == [
         ("hidden by its format", "Not seen."), ("letters in the colour of what is behind", "Nor this."),
     ]  # fmt: skip
@@ -230,6 +232,10 @@ RICH = r"{\rtf1\ansi{\colortbl;\red255\green255\blue255;\red9\green9\blue9;}{\st
         (r"\cf2\highlight2", "letters in the colour of what is behind"),
         (r"\fs2", "tiny letters"),
         (r"\charscalex1", "letters without a shape"),
+        (r"\expndtw-400", "letters without a shape"),
+        (r"\pard\sl-20\slmult0", "letters without a shape"),
+        (r"\pard\li-30000", "off the page"),
+        (r"\shpleft-30000\shptop0", "off the page"),
         (r"\up9000", "letters without a shape"),
     ],
 )
@@ -447,7 +453,8 @@ def pdf_with_content(content: str, form: str = "") -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [8 0 R 9 0 R] /D << /OFF [8 0 R] >> >> >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> /XObject "
-        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Faint << /CA 0 >> /Mixed << /BM /Multiply >> >> /Properties << /Off 8 0 R "
+        b"<< /I 6 0 R /X 7 0 R >> /ExtGState << /Clear << /ca 0 >> /Faint << /CA 0 >> /Mixed << /BM /Multiply >> >> "
+        b"/Properties << /Off 8 0 R "
         b"/On 9 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",

@@ -85,9 +85,7 @@ def test_usual_pages_are_read_as_they_are_drawn(drawn: Callable[[Sequence[Placed
 @pytest.mark.parametrize("columns", [2, 3])
 def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other(columns: int) -> None:
     size, extent = -(-len(WORDS) // columns), 500 / columns
-    placed = [
-        by_line(column(WORDS[i * size : (i + 1) * size], 40 + i * extent, 780, extent - 30)) for i in range(columns)
-    ]
+    placed = [by_line(column(WORDS[i * size : (i + 1) * size], 40 + i * extent, 780, extent - 30)) for i in range(columns)]
     for drawn in (in_rows(*placed), [line for each in placed for line in each]):
         assert answer("pdf", page(drawn))["text"].split() == WORDS
 
@@ -96,6 +94,9 @@ def test_tables_are_read_row_by_row() -> None:
     rows = [(f"Harbour {number}", f"seven boats and {number} lanterns", "old") for number in range(12)]
     placed = [(60.0 + 180 * i, 780.0 - 14 * number, cell) for number, row in enumerate(rows) for i, cell in enumerate(row)]
     assert answer("pdf", page(placed))["text"].split() == " ".join(cell for row in rows for cell in row).split()
-    cells = [(column(WORDS[n : n + 9], 60, 780 - 60 * n / 9, 90), column(WORDS[n + 40 : n + 60], 200, 780 - 60 * n / 9, 200)) for n in range(0, 90, 9)]
+    cells = [
+        (column(WORDS[n : n + 9], 60, 780 - 60 * n / 9, 90), column(WORDS[n + 40 : n + 60], 200, 780 - 60 * n / 9, 200))
+        for n in range(0, 90, 9)
+    ]
     long = [line for row in cells for cell in row for line in by_line(cell)]
     assert answer("pdf", page(long))["text"].split() == " ".join(text for _, _, text in long).split()

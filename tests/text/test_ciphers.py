@@ -15,7 +15,8 @@ from llm_audit.text.ciphers import deciphered
 ESSAY = Path("fixtures/texts/essay-machine.txt").read_text()
 FOREIGN = {
     "Osmanya": {"o": "\U00010486"}, "raised digits": {"o": "\u2070"}, "Han": {"o": "\u53e3", "t": "\u4e05"},
-    "Thai": dict(zip("nuws", "\u0e01\u0e19\u0e1e\u0e23", strict=True)), "Malayalam": dict(zip("osn", "\u0d20\u0d3d\u0d38", strict=True)),
+    "Thai": dict(zip("nuws", "\u0e01\u0e19\u0e1e\u0e23", strict=True)),
+    "Malayalam": dict(zip("osn", "\u0d20\u0d3d\u0d38", strict=True)),
     "Old Italic": dict(zip("aeik", "\U00010300\U00010304\U00010309\U0001030a", strict=True)), "any": {"e": "\u2603"},
 }  # fmt: skip
 
@@ -54,7 +55,9 @@ def test_two_words_are_no_evidence() -> None:
     assert "w\u53e3man" in scored(f"{ESSAY} One w\u53e3man and another y\u53e3ung one.")
 
 
-@pytest.mark.parametrize("text", ["a\u53e3" * 100_000, "the of and " * 10 + "a\u53e3b " * 100_000, "the of " * 9 + "\u53e3a\u4e05" * 50_000])
+@pytest.mark.parametrize(
+    "text", ["a\u53e3" * 100_000, "the of and " * 10 + "a\u53e3b " * 100_000, "the of " * 9 + "\u53e3a\u4e05" * 50_000]
+)
 def test_hostile_texts_take_linear_time(text: str) -> None:
     begin = time.process_time()
     deciphered(text)

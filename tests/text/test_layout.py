@@ -22,6 +22,7 @@ PARAGRAPHS = (
     "In the end the members went home late. Their families were waiting, and the evening meal had long been cold by then.",
 )
 TEXT = "\n\n".join(PARAGRAPHS)
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii")
 SENTENCES = [sentence for paragraph in PARAGRAPHS for sentence in re.split(r"(?<=\.) ", paragraph)]
 
 
@@ -40,10 +41,10 @@ def bold(text: str) -> str:
         "\n\n".join(f"+ {paragraph}" for paragraph in PARAGRAPHS),
         *("\n".join(f"{sign} {sentence}" for sentence in SENTENCES) for sign in "\u2192\u2705\u2610\u25a0\u27a4\u00bb\uf0b7"),
         "\n".join(f"o\t{sentence}" for sentence in SENTENCES),
-        "\n".join(f"[{'x ' [number % 2]}] {sentence}" for number, sentence in enumerate(SENTENCES)),
+        "\n".join(f"[{'x '[number % 2]}] {sentence}" for number, sentence in enumerate(SENTENCES)),
         "\n".join(f"- [ ] {sentence}" for sentence in SENTENCES),
         "\n".join(f"{letter}) {sentence}" for letter, sentence in zip("abcdefghij", SENTENCES, strict=False)),
-        "\n".join(f"({number}) {sentence}" for number, sentence in zip("i ii iii iv v vi vii".split(), SENTENCES, strict=False)),
+        "\n".join(f"({number}) {sentence}" for number, sentence in zip(ROMAN, SENTENCES, strict=False)),
         f"{PARAGRAPHS[0]}\n\n- {PARAGRAPHS[1]}\n\n{PARAGRAPHS[2]}",
         "\n\n".join(f"## The Second Vote\n\n{paragraph}" for paragraph in PARAGRAPHS),
         f"# THE TOWN'S BUDGET #\n\n{TEXT}",
