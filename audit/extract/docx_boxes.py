@@ -63,7 +63,8 @@ def _points(value: str) -> float:
 
 
 def _whole(text: str | None) -> int:
-    return int(text) if re.fullmatch(r"-?\d{1,12}", (text or "").strip()) else _LEAST
+    match = re.fullmatch(r"-?\d{1,12}", (text or "").strip())
+    return int(match[0]) if match else _LEAST
 
 
 def is_repeated(box: Any, top: Any, left_out: frozenset[str]) -> bool:

@@ -207,7 +207,8 @@ def _color_of(color: Any, theme: Mapping[str, str]) -> str:
 
 
 def _byte(text: str | None) -> int:
-    return int(text, 16) if re.fullmatch("[0-9A-Fa-f]{1,2}", text or "") else 255
+    match = re.fullmatch("[0-9A-Fa-f]{1,2}", text or "")
+    return int(match[0], 16) if match else 255
 
 
 def look_of(properties: Any | None, theme: Mapping[str, str] = MappingProxyType(_USUAL_THEME)) -> Look:
