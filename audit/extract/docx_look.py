@@ -286,7 +286,7 @@ def _is_away(properties: Any | None) -> bool:
         return False
     indented, frame = properties.find(WORD + "ind"), properties.find(WORD + "framePr")
     names = (indented, ("left", "start")), (frame, ("x", "y"))
-    places = [_number(each.get(WORD + name)) or 0 for each, some in names if each is not None for name in some]
+    places = [_number(placing.get(WORD + name)) or 0 for placing, some in names if placing is not None for name in some]
     return any(place < -_OUTSIDE or place > _FAR_RIGHT for place in places)
 
 

@@ -336,5 +336,5 @@ def _is_edge(element: Any, tag: str) -> bool:
 
 def _words(element: Any) -> int:
     """The number of words in an element, those of scripts and the like aside."""
-    pieces = (text for each in element.iter() if each.tag not in _SKIPPED for text in (each.text, each.tail) if text)
+    pieces = (text for inner in element.iter() if inner.tag not in _SKIPPED for text in (inner.text, inner.tail) if text)
     return sum(len(text.split()) for text in pieces) - len((element.tail or "").split())

@@ -57,8 +57,8 @@ def parsed(value: str) -> tuple[Color, float] | None:
 
     if mixed := _MIX.fullmatch(value):
         return _mixed(*mixed.groups())
-    if one := _LIGHT_OR_DARK.fullmatch(value):
-        return parsed(one[1].strip())
+    if pair := _LIGHT_OR_DARK.fullmatch(value):
+        return parsed(pair[1].strip())
     if value in _SYSTEM:
         return _SYSTEM[value], 1.0
     if match := re.fullmatch(r"#([0-9a-f]{3})([0-9a-f])|#([0-9a-f]{6})([0-9a-f]{2})", value):
@@ -97,9 +97,9 @@ def _of_numbers(value: str) -> tuple[Color, float] | None:
     return (red, green, blue), alpha
 
 
-def _mixed(one: str, share: str | None, other: str, rest: str | None) -> tuple[Color, float] | None:
+def _mixed(color: str, share: str | None, other: str, rest: str | None) -> tuple[Color, float] | None:
     """The mixture of two colours, in sRGB."""
-    first, second = parsed(one.strip()), parsed(other.strip())
+    first, second = parsed(color.strip()), parsed(other.strip())
     if not first or not second:
         return None
     left = float(share) / 100 if share else 1 - float(rest) / 100 if rest else 0.5

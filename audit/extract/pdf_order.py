@@ -1,4 +1,4 @@
-"""The order in which a page of a PDF is read, where its file has another one.
+"""The order in which a page of a PDF is read, where its file has another text.
 
 A PDF says where letters stand, and may draw them in any order: word by word across two columns, from the last line to the
 first, letter by letter, or shuffled to deceive whoever extracts them. Most are drawn as they are read; only where the places
@@ -7,11 +7,10 @@ of what is drawn say otherwise are the words put in order by their places.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
-
-import regex
 
 SCALE, WIDE = 1.25, 2.0
 """How wide the letters of the page's picture in letters are drawn: as wide as lines are, or so wide that no two words touch."""
@@ -26,7 +25,7 @@ _LEAST_LINES = 5  # of two columns beside each other
 _NARROWEST = 3  # blanks of the picture between two columns
 _ALIGNED = 0.7  # share of a column's lines that begin at its edge
 _FULL, _FULL_SHARE, _LEAST_WORDS = 0.6, 0.6, 3.0  # lines of prose fill their column: of a table's cells few do
-_BLANKS = regex.compile(r" {4,}")
+_BLANKS = re.compile(r" {4,}")
 
 
 class Drawn(NamedTuple):
@@ -45,8 +44,8 @@ def is_out_of_order(drawn: Sequence[Drawn]) -> bool:
         return False
     if sum(text.letters <= _LETTERS for text in drawn) >= max(_LEAST_PIECES, _PIECES * len(drawn)):
         return True
-    steps = [(one, other) for one, other in pairwise(drawn) if not _in_one_line(one, other)]
-    up = sum(other.y > one.y and not _is_beside(one, other) for one, other in steps)
+    steps = [(text, other) for text, other in pairwise(drawn) if not _in_one_line(text, other)]
+    up = sum(other.y > text.y and not _is_beside(text, other) for text, other in steps)
     return up > max(_LEAST_UP, _UP * len(steps)) or _drawn_left(drawn) > max(_LEAST_LEFT, _LEFT * len(drawn))
 
 
@@ -67,18 +66,18 @@ def may_interleave(drawn: Sequence[Drawn]) -> bool:
     return across >= _LEAST_ACROSS and all(text.upright for text in drawn)
 
 
-def _in_one_line(one: Drawn, other: Drawn) -> bool:
-    return abs(other.y - one.y) < 0.8 * max(one.height, other.height)
+def _in_one_line(text: Drawn, other: Drawn) -> bool:
+    return abs(other.y - text.y) < 0.8 * max(text.height, other.height)
 
 
-def _is_beside(one: Drawn, other: Drawn) -> bool:
+def _is_beside(text: Drawn, other: Drawn) -> bool:
     """Whether a text stands right of another one, as the next column does, or cell of a table."""
-    return other.x > one.x + one.letters * _WIDEST * one.height
+    return other.x > text.x + text.letters * _WIDEST * text.height
 
 
-def _is_step_across(one: Drawn, other: Drawn) -> bool:
-    gap = other.x - one.x - one.letters * _WIDEST * one.height
-    return abs(other.y - one.y) < 0.3 * one.height and gap > _GAP * one.height
+def _is_step_across(text: Drawn, other: Drawn) -> bool:
+    gap = other.x - text.x - text.letters * _WIDEST * text.height
+    return abs(other.y - text.y) < 0.3 * text.height and gap > _GAP * text.height
 
 
 def in_order(picture: str) -> tuple[str, bool]:
@@ -118,10 +117,10 @@ def _gutter(lines: Sequence[str], place: int) -> tuple[int, int, int]:
         left, right, end = gap.start(), gap.end(), place
         beside: list[str] = []
         for line in lines[place:]:
-            found = _blank_within(line, left, right)
-            if found is None:
+            blank = _blank_within(line, left, right)
+            if blank is None:
                 break
-            left, right = found
+            left, right = blank
             end += 1
             beside += [line] if line[:left].strip() and line[right:].strip() else []
         aligned = sum(len(line[right:]) - len(line[right:].lstrip()) <= 1 for line in beside)
@@ -140,7 +139,7 @@ def _sides(lines: Sequence[str], left: int, right: int) -> tuple[list[str], list
 def _blank_within(line: str, left: int, right: int) -> tuple[int, int] | None:
     """The widest blank between two places of a line; None if none is as wide as a gap between columns."""
     part = line[left:right].ljust(right - left)
-    runs = [(match.start(), match.end()) for match in regex.finditer(" +", part)]
+    runs = [(match.start(), match.end()) for match in re.finditer(" +", part)]
     start, end = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
     return (left + start, left + end) if end - start >= _NARROWEST else None
 

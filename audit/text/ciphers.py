@@ -56,10 +56,10 @@ def _meant(strings: set[str]) -> dict[str, str]:
             signs = {letter for letter in string if not letter.isascii()}
             if len(signs) == 1 and len(string) >= _LEAST and len(waiting[sign := signs.pop()]) < _MOST_STRINGS:
                 waiting[sign].append(string)
-        found = {sign: letter for sign, some in waiting.items() if (letter := _letter(sign, some))}
-        if not found:
+        letters = {sign: letter for sign, some in waiting.items() if (letter := _letter(sign, some))}
+        if not letters:
             break
-        meant |= found
+        meant |= letters
     return meant
 
 

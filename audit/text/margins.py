@@ -34,9 +34,9 @@ def margins(text: str) -> Iterator[tuple[int, int]]:
     if len(inner) < LEAST_LINES:
         return
     left = _alike(inner) or _counted(inner)
-    right = [found for line in inner if (found := _RIGHT.search(text, line.start(), line.end()))]
-    framed = left and len(right) >= _MOST * len(inner) and len({found[0].strip() for found in right}) == 1
-    places = [*left, *(found.span() for found in right if framed)]
+    right = [sign for line in inner if (sign := _RIGHT.search(text, line.start(), line.end()))]
+    framed = left and len(right) >= _MOST * len(inner) and len({sign[0].strip() for sign in right}) == 1
+    places = [*left, *(sign.span() for sign in right if framed)]
     if places and len(inner) < len(lines):
         places += [line.span() for line in lines if _OPENED.fullmatch(line[0])]
     yield from sorted(places)
@@ -44,18 +44,18 @@ def margins(text: str) -> Iterator[tuple[int, int]]:
 
 def _alike(lines: Sequence[regex.Match[str]]) -> list[tuple[int, int]]:
     """The signs with which (nearly) all lines begin, if they are alike."""
-    found = [(line, sign) for line in lines if (sign := _LEFT.match(line[0]))]
-    kinds = {sign["sign"].lstrip("0123456789 \t")[:1] for _, sign in found}
-    if len(found) < _MOST * len(lines) or len(kinds) != 1:
+    signs = [(line, sign) for line in lines if (sign := _LEFT.match(line[0]))]
+    kinds = {sign["sign"].lstrip("0123456789 \t")[:1] for _, sign in signs}
+    if len(signs) < _MOST * len(lines) or len(kinds) != 1:
         return []
-    return [(line.start(), line.start() + sign.end()) for line, sign in found]
+    return [(line.start(), line.start() + sign.end()) for line, sign in signs]
 
 
 def _counted(lines: Sequence[regex.Match[str]]) -> list[tuple[int, int]]:
     """The numbers of lines: each line has the next one, or, on a new page, begins anew; every fifth line suffices."""
-    found = [(place, line, number) for place, line in enumerate(lines) if (number := _NUMBER.match(line[0]))]
+    numbered = [(place, line, number) for place, line in enumerate(lines) if (number := _NUMBER.match(line[0]))]
     for step in (1, 5, 10):
-        some = [each for each in found if int(each[2][1]) % step == 0]
+        some = [entry for entry in numbered if int(entry[2][1]) % step == 0]
         if len(some) < max(LEAST_LINES, _MOST * len(lines) / step - 1):
             continue
         following = sum(

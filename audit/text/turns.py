@@ -39,6 +39,6 @@ _STAMP = regex.compile(
 
 def stamps(text: str) -> Iterator[tuple[int, int]]:
     """Character ranges of the stamps of a text, in order; none if there are fewer than `LEAST`."""
-    found = [match.span() for match in _STAMP.finditer(text)]
-    if len(found) >= LEAST:
-        yield from found
+    ranges = [match.span() for match in _STAMP.finditer(text)]
+    if len(ranges) >= LEAST:
+        yield from ranges
