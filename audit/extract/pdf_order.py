@@ -17,7 +17,7 @@ SCALE, WIDE = 1.25, 2.0
 
 _LEAST_LEFT, _LEFT = 8, 0.1  # texts that are drawn left of earlier ones in their line, and their share of all
 _LEAST_UP, _UP = 4, 0.2  # steps up to another line, and their share of all steps to one; headings and footers take some
-_LEAST_PIECES, _PIECES, _LETTERS = 60, 0.5, 2  # texts of so few letters, and their share, where a page is drawn in letters
+_LEAST_PIECES, _PIECES, _LETTERS = 60, 0.5, 2  # texts of so few letters, and their share of all letters, on a page in letters
 _LEAST_ACROSS = 6  # steps over a gap within a line, from which a page may have columns drawn line by line
 _GAP = 1.5  # heights of letters
 _WIDEST = 0.45  # heights of letters that a letter is wide, about
@@ -42,11 +42,13 @@ def is_out_of_order(drawn: Sequence[Drawn]) -> bool:
     """Whether texts are drawn in another order than they are read in, or letter by letter."""
     if not all(text.upright for text in drawn):
         return False
-    if sum(text.letters <= _LETTERS for text in drawn) >= max(_LEAST_PIECES, _PIECES * len(drawn)):
-        return True
-    steps = [(text, other) for text, other in pairwise(drawn) if not _in_one_line(text, other)]
+    # Formulas are drawn sign by sign, up and down: only what is longer tells, unless most of the page is drawn so.
+    words = [text for text in drawn if text.letters > _LETTERS]
+    if sum(text.letters for text in words) <= (1 - _PIECES) * sum(text.letters for text in drawn):
+        return len(drawn) - len(words) >= _LEAST_PIECES
+    steps = [(text, other) for text, other in pairwise(words) if not _in_one_line(text, other)]
     up = sum(other.y > text.y and not _is_beside(text, other) for text, other in steps)
-    return up > max(_LEAST_UP, _UP * len(steps)) or _drawn_left(drawn) > max(_LEAST_LEFT, _LEFT * len(drawn))
+    return up > max(_LEAST_UP, _UP * len(steps)) or _drawn_left(words) > max(_LEAST_LEFT, _LEFT * len(words))
 
 
 def _drawn_left(drawn: Sequence[Drawn]) -> int:

@@ -100,3 +100,11 @@ def test_tables_are_read_row_by_row() -> None:
     ]
     long = [line for row in cells for cell in row for line in by_line(cell)]
     assert answer("pdf", page(long))["text"].split() == " ".join(text for _, _, text in long).split()
+
+
+def test_formulas_that_are_drawn_sign_by_sign_leave_a_page_as_it_is() -> None:
+    lines = by_line(column(WORDS, 60, 780, 460))
+    signs = [(x + 8 * i, y + 14 * (i % 2), "abcd"[i % 4]) for x, y, _ in lines for i in range(12)]
+    drawn = [placed for number, line in enumerate(lines) for placed in (line, *signs[12 * number : 12 * number + 12])]
+    found = answer("pdf", page(drawn))
+    assert found["notes"] == []
