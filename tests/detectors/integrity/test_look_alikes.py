@@ -11,6 +11,7 @@ from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.look_alikes import rule
+from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.results import Verdict
 from llm_audit.text import normalise
 from tests.detectors.integrity.attacks import swap
@@ -74,3 +75,9 @@ def test_a_long_hostile_text_takes_linear_time() -> None:
     for text in ("аa" * 40_000, "а a " * 100_000, "𝐞e" * 40_000, "д" + "aд" * 40_000, "á" * 10 + "\u0301" * 50_000):
         examine(rule, text)
     assert time.perf_counter() - began < 60
+
+
+def test_a_result_of_version_0_2_keeps_its_sentence_on_the_method() -> None:
+    result = examine(rule, "A text.")
+    earlier = result.model_copy(update={"method": rule.earlier_method})
+    assert rule.derive(Measurement.of(earlier), Terms(1.0)) == earlier != result
