@@ -33,13 +33,16 @@ from llm_audit.detectors.substitution.subject import Gathered, concluded, endpoi
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Reply, Source
+from llm_audit.endpoints.records import Reply, Source, in_nats
 from llm_audit.reports.wording import notes
 from llm_audit.results import Substitution
 from llm_audit.results.substitution_evidence import Exceedance
 
 DISTANCES = teacher_forced.rule.code, exceedance.rule.code
 TEXTS = rank_uniformity.rule.code, two_samples.rule.code
+
+REPEATED = 10
+"""Questions that are asked once more where log-probabilities are hidden."""
 
 BATCH = 10
 """Number of requests after which a sequential audit checks whether it may stop."""
@@ -78,7 +81,8 @@ def audit(
             _texts(source, reference, prompts, count, settings, gathered, progress)
             if surface.one_token:
                 _borders(source, reference, prompts, settings, gathered, progress)
-                _log_odds(source, reference, allotment, settings, gathered, progress)
+                if surface.deterministic is not False:  # else a token may turn at any bias
+                    _log_odds(source, reference, allotment, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.
@@ -146,6 +150,10 @@ def _distances(
         if len(compared) < FEWEST:
             continue
         if null is None:
+            if not k and not _greedy(source, surface, compared, progress):
+                tests = f"{', '.join(DISTANCES)} and {log_odds.rule.code}"
+                gathered.notes.append(notes.NOT_GREEDY.write(why=_why_no_numbers(replies), tests=tests))
+                return ""
             gathered.rounded = rounded = max(reply.rounded for reply in replies) if k else 0.0
             null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
             if rounded:
@@ -156,6 +164,10 @@ def _distances(
             if reference.no_signal_reason and not any(values.any() for values in null.values()):
                 gathered.notes.append(reference.no_signal_reason)
                 return ""
+        if k and _to_base_2(reference, compared, k, null, progress):
+            compared = [in_nats(reply) for reply in compared]
+            binary = notes.OTHER_BASE.write()
+            gathered.notes += [binary] * (binary not in gathered.notes)
         distances = Distances(
             reference.words,
             *reference.measures(k),
@@ -176,14 +188,50 @@ def _distances(
         gathered.notes.append(few)
         return ""
     if not k:
-        spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
-        gathered.notes.append(notes.NO_LOGPROBS.write(why="defective" if spoilt else "hidden"))
+        gathered.notes.append(notes.NO_LOGPROBS.write(why=_why_no_numbers(replies)))
     elif not wanted:
         gathered.notes.append(notes.NO_ALTERNATIVES.write())
     if not settings.sequential:
         beside = replace(terms, beside=tuple(gathered.results))
         gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
     return ""
+
+
+def _to_base_2(
+    reference: Reference, compared: Sequence[Reply], k: int, null: Mapping[str, np.ndarray], progress: Progress
+) -> bool:
+    """Whether the endpoint's logarithms are to base 2: as they are, they are beyond every null distance, and converted none is.
+
+    Numbers of another model are not the reference's times one factor, so nothing is lost where this is not so.
+    """
+    farthest = {name: values.max() for name, values in null.items()}
+
+    def beyond(replies: Sequence[Reply]) -> float:
+        """The share of answers farther than every null distance, of the nearest variant."""
+        measured = reference.distances(replies, k, progress)
+        return min(float(np.mean(values > farthest[name])) for name, values in measured.items())
+
+    return beyond(compared) > 0.5 and beyond([in_nats(reply) for reply in compared]) == 0
+
+
+def _why_no_numbers(replies: Sequence[Reply]) -> str:
+    """Word on log-probabilities none of which can be compared."""
+    spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
+    return "defective" if spoilt else "hidden"
+
+
+def _greedy(source: Source, surface: SurfaceCapabilities, answered: Sequence[Reply], progress: Progress) -> bool:
+    """Whether one request at temperature 0 gets one text, by the probe and by asking `REPEATED` questions once more.
+
+    Where texts alone are compared, an endpoint that ignores the temperature is otherwise taken for another model.
+    """
+    if surface.deterministic is False:
+        return False
+    chosen = answered[:REPEATED]
+    asks = [replace(reply.ask, name=f"{reply.ask.name}, again") for reply in chosen]
+    again = source.ask(asks, named(progress, "Asking again"))
+    pairs = zip(chosen, again, strict=True)
+    return all(not isinstance(outcome, Reply) or outcome.text == reply.text for reply, outcome in pairs)
 
 
 def _texts(
