@@ -91,7 +91,7 @@ def _cut_off(lists: Sequence[Sequence[float]], missing: set[float]) -> set[float
     if lowest >= 0 or places < 2 or max(tokens) < 2:
         return set()
     others = [number for numbers in known for number in numbers if number != lowest]
-    unit = _unit(others)
+    unit = unit_of(others)
     if not others or (unit == 0 and len(others) >= FEWEST_NUMBERS):
         return {lowest}
     shared = sum(count > 1 for count in tokens)
@@ -139,10 +139,10 @@ def last_digit(positions: Sequence[Position]) -> float:
     usable = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
     if len(usable) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(usable):
         return 0.0
-    return _unit(usable)
+    return unit_of(usable)
 
 
-def _unit(numbers: Sequence[float]) -> float:
+def unit_of(numbers: Sequence[float]) -> float:
     """The coarsest unit, in nats, of which all numbers are multiples; 0: they are not, or are too few to tell."""
     if len(numbers) < FEWEST_NUMBERS:
         return 0.0

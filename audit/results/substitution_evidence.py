@@ -81,7 +81,9 @@ class Discrepancy(Model):
         description="of the same test with white space and the Hamming kernel; it does not decide",
     )
     distinct: tuple[tuple[Count, Count], ...] | None = Field(
-        default=None, exclude_if=unset, description="different texts of endpoint and reference at each prompt; not there: not counted"
+        default=None,
+        exclude_if=unset,
+        description="different texts of endpoint and reference at each prompt; not there: not counted",
     )
 
 

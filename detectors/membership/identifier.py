@@ -201,6 +201,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
     low, high = mean_interval(gains, generator(seed, "identifier interval"))
     first = sum(exceeding == 0 for exceeding in evidence.exceeding)
     draws = evidence.draws[0]
+    fresh = f"all {draws} fresh ones" if draws > 1 else "the fresh one"
     return result(
         rule,
         measured,
@@ -210,7 +211,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
         effect=Effect(name="gain over fresh identifiers", value=float(gains.mean()), unit="nats each", lower=low, upper=high),
         n=n,
         statement=(
-            f"{first:,} of {n:,} identifiers are likelier than {'all ' * (draws > 1)}{draws} fresh one{'s' * (draws > 1)} (by chance about {n / (draws + 1):.2g}); "
+            f"{first:,} of {n:,} identifiers are likelier than {fresh} (by chance about {n / (draws + 1):.2g}); "
             f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )

@@ -118,8 +118,8 @@ def _check_private(items: Sequence[Pair], path: Path) -> None:
     published = [version for item in items for version in item.private if version in public]
     if published:
         raise AuditError(
-            f"{len(published):,} private versions in {path} are the public version of another item, so that they were published; "
-            f"the first begins {published[0][:40]!r}."
+            f"{len(published):,} private versions in {path} are the public version of another item: they were published; the "
+            f"first begins {published[0][:40]!r}."
         )
 
 

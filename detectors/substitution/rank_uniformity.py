@@ -76,7 +76,7 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
 def _one_text(evidence: RelativeRanks) -> str:
     """Sentence that the endpoint gives each prompt one text, where the reference does not; "" if it does not.
 
-    One draw of each prompt is tested: a cache that gives each draw again spoils nothing, but what is always the same is no draw.
+    One draw of each prompt is tested: a cache that repeats a draw spoils nothing, but what is always the same is no draw.
     """
     endpoint, reference = evidence.repeated or (0, 0)
     prompts = len(evidence.scores)

@@ -73,7 +73,8 @@ def audit(
     surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
     gathered = Gathered([], [], [])
     if surface is not None:
-        if surface.deterministic is False:
+        gathered.greedy = surface.deterministic is not False
+        if not gathered.greedy:
             gathered.notes.append(notes.DIFFERENT.write())
         mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
         count = settings.prompts_of_texts(surface.top_logprobs)
@@ -81,7 +82,7 @@ def audit(
             _texts(source, reference, prompts, count, settings, gathered, progress)
             if surface.one_token:
                 _borders(source, reference, prompts, settings, gathered, progress)
-                if surface.deterministic is not False:  # else a token may turn at any bias
+                if gathered.greedy:  # else a token may turn at any bias
                     _log_odds(source, reference, allotment, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
@@ -150,7 +151,9 @@ def _distances(
         if len(compared) < FEWEST:
             continue
         if null is None:
-            if not k and not _greedy(source, surface, compared, progress):
+            if not k:  # where texts alone are compared, an ignored temperature is else taken for another model
+                gathered.greedy = gathered.greedy and _greedy(source, compared, progress)
+            if not k and not gathered.greedy:
                 tests = f"{', '.join(DISTANCES)} and {log_odds.rule.code}"
                 gathered.notes.append(notes.NOT_GREEDY.write(why=_why_no_numbers(replies), tests=tests))
                 return ""
@@ -220,13 +223,8 @@ def _why_no_numbers(replies: Sequence[Reply]) -> str:
     return "defective" if spoilt else "hidden"
 
 
-def _greedy(source: Source, surface: SurfaceCapabilities, answered: Sequence[Reply], progress: Progress) -> bool:
-    """Whether one request at temperature 0 gets one text, by the probe and by asking `REPEATED` questions once more.
-
-    Where texts alone are compared, an endpoint that ignores the temperature is otherwise taken for another model.
-    """
-    if surface.deterministic is False:
-        return False
+def _greedy(source: Source, answered: Sequence[Reply], progress: Progress) -> bool:
+    """Whether `REPEATED` questions at temperature 0 get the same texts once more."""
     chosen = answered[:REPEATED]
     asks = [replace(reply.ask, name=f"{reply.ask.name}, again") for reply in chosen]
     again = source.ask(asks, named(progress, "Asking again"))

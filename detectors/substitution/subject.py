@@ -41,12 +41,14 @@ class Gathered:
 
     Attributes:
         rounded: nats of the last digit to which the null distances were rounded, as the endpoint's are; 0: they were not.
+        greedy: whether one request at temperature 0 got one text, as far as was seen.
     """
 
     outcomes: list[Reply | Failure]
     results: list[Result]
     notes: list[str]
     rounded: float = 0.0
+    greedy: bool = True
 
 
 def concluded(

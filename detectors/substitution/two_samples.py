@@ -60,8 +60,8 @@ def cached(evidence: Discrepancy) -> str:
         return ""
     who = "it ignores temperature 1, or its texts" if more > fewer else "the trusted texts"
     return (
-        f"The endpoint repeats its texts more often than the reference at {more} of {len(shares)} prompts, less often at {fewer}: "
-        f"{who} come from a cache. No p-value."
+        f"The endpoint repeats its texts more often than the reference at {more} of {len(shares)} prompts, less often at "
+        f"{fewer}: {who} come from a cache. No p-value."
     )
 
 
@@ -102,9 +102,10 @@ def measure(
 def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
     """Maximum mean discrepancy, permuted within prompts from its seed; before Holm."""
     requires(measured, Discrepancy)
-    evidence, (draws, _) = measured.evidence, repeatable(measured.draws)
+    evidence = measured.evidence
     if why := cached(evidence):
         return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
+    draws, _ = repeatable(measured.draws)
     outcome = kernels.permuted([_gram(kernel) for kernel in evidence.prompts], generator(evidence.seed, "permutations"), draws)
     reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
     if evidence.raw_p is not None:

@@ -109,8 +109,8 @@ NO_LOGPROBS = Template(
     {"why": ("hidden", "defective")},
 )
 NOT_GREEDY = Template(
-    "Log-probabilities were {why}, and one request at temperature 0 got different texts, so that no token need be the likeliest: "
-    "{tests:words} compare nothing.",
+    "Log-probabilities were {why}, and one request at temperature 0 got different texts, so that no token need be the "
+    "likeliest: {tests:words} compare nothing.",
     {"why": ("hidden", "defective")},
 )
 OTHER_BASE = Template("The endpoint's log-probabilities are to base 2; they were converted to nats.")
@@ -134,7 +134,7 @@ NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, NOT_GREEDY, OTHER_VOCABULARY, UNK
 """Templates of notes on why no distances were measured; one of them is there if none were."""
 
 OF_ENDPOINT = (
-    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, OTHER_BASE, STOPPED, TOO_FEW, NO_LOGPROBS, NOT_GREEDY, NO_ALTERNATIVES, TOO_FEW_TEXTS, NO_TEXTS,
-    OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
+    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, OTHER_BASE, STOPPED, TOO_FEW, NO_LOGPROBS, NOT_GREEDY, NO_ALTERNATIVES,
+    TOO_FEW_TEXTS, NO_TEXTS, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
 )  # fmt: skip
 """Templates of the notes on an endpoint, except those on single answers, which `endpoints` writes."""
