@@ -167,14 +167,16 @@ def _distances(
             if reference.no_signal_reason and not any(values.any() for values in null.values()):
                 gathered.notes.append(reference.no_signal_reason)
                 return ""
-        if k and _to_base_2(reference, compared, k, null, progress):
-            compared = [in_nats(reply) for reply in compared]
-            binary = notes.OTHER_BASE.write()
-            gathered.notes += [binary] * (binary not in gathered.notes)
+        measured = reference.distances(compared, k, progress)
+        if k and _beyond(measured, null) > 0.5:
+            converted = reference.distances([in_nats(reply) for reply in compared], k, progress)
+            if not _beyond(converted, null):  # numbers of another model are not the reference's times one factor
+                measured, note = converted, notes.OTHER_BASE.write()
+                gathered.notes += [note] * (note not in gathered.notes)
         distances = Distances(
             reference.words,
             *reference.measures(k),
-            reference.distances(compared, k, progress),
+            measured,
             null,
             tuple(reply.ask.name for reply in compared),
             asked - len(compared) - reference.ended_alike(replies, k),
@@ -200,21 +202,9 @@ def _distances(
     return ""
 
 
-def _to_base_2(
-    reference: Reference, compared: Sequence[Reply], k: int, null: Mapping[str, np.ndarray], progress: Progress
-) -> bool:
-    """Whether the endpoint's logarithms are to base 2: as they are, they are beyond every null distance, and converted none is.
-
-    Numbers of another model are not the reference's times one factor, so nothing is lost where this is not so.
-    """
-    farthest = {name: values.max() for name, values in null.items()}
-
-    def beyond(replies: Sequence[Reply]) -> float:
-        """The share of answers farther than every null distance, of the nearest variant."""
-        measured = reference.distances(replies, k, progress)
-        return min(float(np.mean(values > farthest[name])) for name, values in measured.items())
-
-    return beyond(compared) > 0.5 and beyond([in_nats(reply) for reply in compared]) == 0
+def _beyond(measured: Mapping[str, np.ndarray], null: Mapping[str, np.ndarray]) -> float:
+    """The share of answers that are farther than every null distance, from the nearest variant."""
+    return min(float(np.mean(values > null[name].max())) for name, values in measured.items())
 
 
 def _why_no_numbers(replies: Sequence[Reply]) -> str:
