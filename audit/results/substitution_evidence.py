@@ -169,6 +169,9 @@ class BorderInput(Model):
     told: int = Field(ge=0, le=MOST, description="answers that are a token of the reference, white space aside")
     first: int = Field(ge=0, le=MOST, description="of those, the first token")
     second: int = Field(ge=0, le=MOST, description="of those, the second")
+    same: bool | None = Field(
+        default=None, exclude_if=unset, description="whether two or more came and all are one token; not there: not looked at"
+    )
     expected: tuple[tuple[Probability, Probability], ...] = Field(
         description="probabilities of the two, one pair for each allowed variant"
     )

@@ -171,8 +171,9 @@ def _distances(
         if k and _beyond(measured, null) > 0.5:
             converted = reference.distances([in_nats(reply) for reply in compared], k, progress)
             if not _beyond(converted, null):  # numbers of another model are not the reference's times one factor
-                measured, note = converted, notes.OTHER_BASE.write()
-                gathered.notes += [note] * (note not in gathered.notes)
+                measured = converted
+                gathered.notes += [notes.OTHER_BASE.write()] * (not gathered.binary)
+                gathered.binary = True
         distances = Distances(
             reference.words,
             *reference.measures(k),

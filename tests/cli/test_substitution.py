@@ -323,8 +323,8 @@ def test_what_is_written_otherwise_is_no_other_model(
 def test_numbers_that_stand_for_all_below_them_are_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
     with chaos(honest, "evidence-floor", range(10**6)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=3)
-    assert found["served"] == "not_measured" and {test["verdict"] for test in found["tests"]} <= {"pass", "finding"}
-    assert by_rule(found)["AUD401"]["verdict"] == "pass"
+    assert found["served"] == "not_measured"
+    assert {test["verdict"] for test in found["tests"] if test["rule"] != "AUD406"} <= {"pass"}
 
 
 def test_a_cache_is_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
