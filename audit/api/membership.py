@@ -24,7 +24,7 @@ from llm_audit.detectors.membership import identifier as identifiers
 from llm_audit.detectors.membership import order as orders
 from llm_audit.detectors.membership import paired as pairs_of
 from llm_audit.detectors.membership.base import find_scores
-from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
+from llm_audit.detectors.membership.collection import Collection, naming_left_out, read_collection, split_by_label
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
 from llm_audit.setup import Setup
@@ -68,10 +68,11 @@ def order(
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
     """
-    audit = Audit(alpha, setup, seed_file, progress)
+    audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     data = read_collection(listed(paths), text_field=text_field)
     rows = [item.text for item in data.items]
-    orders.check(len(rows), draws, shards, alpha)
+    with naming_left_out(data.malformed):
+        orders.check(len(rows), draws, shards, alpha)
     with audit.target() as target, audit.further(control) as other:
         seed = audit.seed(target, "order", data.digest, draws, f"{shards} shards{audit.beyond(other)}")
         blinds, beyond = [blind_baseline.of_order(rows, seed)], None
@@ -85,7 +86,7 @@ def order(
         alpha,
         tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), orders.derive(measured, terms)),
         **run.unstated(bool(provenance or other)),
-        provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
+        provenance=f"{provenance or 'Nobody says how the order came about'}. The same rows in other orders take "
         "the place of held-out texts.",
         conditions=audit.conditions(target, seed, other, repeated=repeated),
         malformed=data.malformed,
@@ -148,9 +149,10 @@ def paired(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    audit = Audit(alpha, setup, seed_file, progress)
+    audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     pairs = pairs_of.read_pairs(Path(path))
-    pairs_of.check(pairs.items, alpha)
+    with naming_left_out(pairs.malformed):
+        pairs_of.check(pairs.items, alpha)
     choices = len({pair.document for pair in pairs.items})
     with audit.target() as target, audit.further(control) as other:
         seed = audit.seed(target, "paired", pairs.digest, DRAWS, audit.beyond(other))
@@ -166,7 +168,7 @@ def paired(
         alpha,
         tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), pairs_of.derive(measured, terms)),
         **run.unstated(bool(provenance or other)),
-        provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
+        provenance=f"{provenance or 'Nobody says how the published versions were chosen'}. Private versions of the "
         "same items, never published, as the owner states.",
         conditions=audit.conditions(target, seed, other),
         malformed=pairs.malformed,
@@ -204,7 +206,8 @@ def identifier(
     audit = Audit(alpha, setup, seed_file, progress)
     data = read_collection(listed(paths), text_field=text_field)
     occurrences = identifiers.find(data.items)
-    identifiers.check(occurrences, draws, alpha)
+    with naming_left_out(data.malformed):
+        identifiers.check(occurrences, draws, alpha)
     with audit.target() as target:
         seed = audit.seed(target, "identifier", data.digest, draws)
         measured = identifiers.measure(target, occurrences, draws=draws, seed=seed)
@@ -244,9 +247,10 @@ def dataset(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    audit = Audit(alpha, setup, seed_file, progress)
+    audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     suspects, others = (read_collection(listed(files), text_field=text_field) for files in (paths, held_out))
-    datasets.check(suspects, others)
+    with naming_left_out((*suspects.malformed, *others.malformed)):
+        datasets.check(suspects, others)
     with audit.target() as target, audit.further(control) as other:
         seed = audit.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS, audit.beyond(other))
         compared = run.compare(suspects, others, seed)
@@ -293,7 +297,7 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     compared = run.compare(suspects, others, seed)
     total, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
-    membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
+    membership = run.baseline_alone(compared, run.statement(provenance), seed, blind_baseline.LEVEL)
     report = run.report(membership, manifest, total=total, malformed=malformed)
     return finished(report, started, (*listed(paths), *listed(held_out)))
 

@@ -54,8 +54,11 @@ REPAIR = Template(f"{_WHERE}, {{repair}}.", {"repair": (_SORTED, _LEFT_OUT)})
 SENTENCES = (FLAW, REPAIR)
 """Templates of the notes on the log-probabilities of an answer."""
 
-DIGITS = (1, 2, 3)
+DIGITS = (0, 1, 2, 3)
 """Numbers of decimals for which rounding by the server is recognised."""
+
+FINE = 0.01
+"""Nats; where a server rounds to more, tokens of many places share their lowest number by chance."""
 
 FEWEST_NUMBERS = 12
 """Fewest numbers of an answer from which rounding is inferred: one number in 5,000 looks rounded to 3 decimals by chance."""
@@ -64,14 +67,35 @@ FEWEST_NUMBERS = 12
 def placeholders(positions: Sequence[Position]) -> frozenset[float]:
     """The numbers in an answer that are placeholders, not log-probabilities.
 
-    Anything from `LOWEST` down, minus infinity too; and whole numbers from `REPEATED` down that two tokens or more have.
+    Anything from `LOWEST` down, minus infinity too; whole numbers from `REPEATED` down that two tokens or more have; and the
+    number below which the server gives none (`_cut_off`).
     """
     numbers = Counter(number for position in positions for number in _numbers(position))
-    return frozenset(
+    missing = {
         value
         for value, tokens in numbers.items()
         if value <= LOWEST or (value <= REPEATED and value.is_integer() and tokens > 1)
-    )
+    }
+    return frozenset(missing | _cut_off([_numbers(position) for position in positions], missing))
+
+
+def _cut_off(lists: Sequence[Sequence[float]], missing: set[float]) -> set[float]:
+    """The lowest number, if it stands for everything below it: tokens of one place share it, and those of other places.
+
+    No two places give the same number by chance, except where the server rounds: then half of the places must, or all tokens.
+    """
+    known = [[number for number in numbers if math.isfinite(number) and number not in missing] for numbers in lists]
+    lowest = min((number for numbers in known for number in numbers), default=0.0)
+    tokens = [numbers.count(lowest) for numbers in known]
+    places = sum(count > 0 for count in tokens)
+    if lowest >= 0 or places < 2 or max(tokens) < 2:
+        return set()
+    others = [number for numbers in known for number in numbers if number != lowest]
+    unit = unit_of(others)
+    if not others or (unit == 0 and len(others) >= FEWEST_NUMBERS):
+        return {lowest}
+    shared = sum(count > 1 for count in tokens)
+    return {lowest} if 0 < unit <= FINE and 2 * shared >= len(known) else set()
 
 
 def _numbers(position: Position) -> list[float]:
@@ -110,13 +134,20 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
 
 
 def last_digit(positions: Sequence[Position]) -> float:
-    """The unit, in nats, to which the server rounds: 0.1, 0.01 or 0.001; 0: finer, or too few numbers to tell."""
+    """The unit, in nats, to which the server rounds: 1, 0.1, 0.01 or 0.001; 0: finer, or too few numbers to tell."""
     numbers = [logprob for position in positions for logprob in (position.logprob, *(lp for _, lp in position.top))]
     usable = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
     if len(usable) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(usable):
         return 0.0
+    return unit_of(usable)
+
+
+def unit_of(numbers: Sequence[float]) -> float:
+    """The coarsest unit, in nats, of which all numbers are multiples; 0: they are not, or are too few to tell."""
+    if len(numbers) < FEWEST_NUMBERS:
+        return 0.0
     for digits in DIGITS:
-        if all(abs(number - round(number, digits)) < 1e-7 for number in usable):
+        if all(abs(number - round(number, digits)) < 1e-7 for number in numbers):
             return float(10.0**-digits)
     return 0.0
 

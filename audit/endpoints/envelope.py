@@ -37,6 +37,7 @@ def error_message(body: str) -> str:
 
 def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
     """The whole answer, its first choice, and how many it has."""
+    body = body.removeprefix("\ufeff")
     try:
         data = _streamed(body) if body.lstrip().startswith(("data:", "event:", ": ")) else json.loads(body)
     except (ValueError, RecursionError):
@@ -46,7 +47,8 @@ def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
         raise Malformed("Status 200, but the answer is no JSON object.")
     choices = data.get("choices", _of_responses(data))
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        return data, choices[0], len(choices)
+        first = next((choice for choice in choices if isinstance(choice, dict) and choice.get("index") == 0), choices[0])
+        return data, first, len(choices)
     if data.get("error"):
         raise Malformed(f"Status 200, but the answer is an error: {error_message(body)}")
     raise Malformed("Status 200, but the answer has no choices in it.")
@@ -91,7 +93,7 @@ def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
     delta = piece.get("delta")
     if isinstance(delta, dict):
         message = choice.setdefault("message", {"content": ""})
-        message["content"] += delta["content"] if isinstance(delta.get("content"), str) else ""
+        message["content"] += content_of(delta)
     elif isinstance(piece.get("text"), str):
         choice["text"] = choice.get("text", "") + piece["text"]
     if isinstance(piece.get("logprobs"), dict):
@@ -140,6 +142,14 @@ def text_of(data: dict[str, Any], name: str) -> str:
     """The text of a field; "" if it has none."""
     value = data.get(name)
     return clean(value) if isinstance(value, str) else ""
+
+
+def content_of(message: dict[str, Any]) -> str:
+    """The text of a message, whose content some servers give as a list of parts; parts that are thoughts are left out."""
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        return text_of(message, "content")
+    return "".join(text_of(part, "text") for part in parts if isinstance(part, dict) and part.get("type", "text") == "text")
 
 
 def name_of(data: dict[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ from llm_audit.endpoints.records import PLACEHOLDER, Position, Token
 
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+_ID = re.compile(r"\d{1,18}", re.ASCII)
 _TOKEN_ID = re.compile(r"token_id:(\d{1,18})")  # vLLM, with return_tokens_as_token_ids; its bytes are those of this string
 _ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for incomplete pieces of UTF-8
 
@@ -41,13 +42,20 @@ def _chat_position(entry: dict[str, Any]) -> Position:
 
 
 def _token(entry: dict[str, Any]) -> Token:
-    named = _from_string(entry["token"])
-    token_id = entry.get("id", entry.get("token_id"))
+    named = _from_string(entry.get("token") or "")
+    token_id = _id(entry.get("id", entry.get("token_id")))
     octets = entry.get("bytes")
     if named.id is not None or named.bytes is not None:
         return named
     known = bytes(octets) if isinstance(octets, list) and octets else None  # never bytes(number), which allocates that many
-    return Token(token_id if isinstance(token_id, int) else None, None if known == _REPLACEMENT else known, named.text)
+    return Token(token_id, None if known == _REPLACEMENT else known, named.text)
+
+
+def _id(value: object) -> int | None:
+    """A token's id, which some servers write as a string; None: it is not told."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _from_string(text: str) -> Token:
@@ -106,9 +114,14 @@ def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, 
 
 
 def _number(value: object) -> float | None:
-    """A log-probability; None: the server has null there. Raises TypeError: it is no number."""
+    """A log-probability, which some servers write as a string; None: the server has null there.
+
+    Raises TypeError or ValueError: it is no number.
+    """
     if value is None:
         return None
+    if isinstance(value, str):
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
     return float(value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
+from math import log
 from typing import Literal, Protocol
 
 from llm_audit.common.progress import Progress
@@ -150,6 +151,19 @@ class Reply:
     def usable(self) -> tuple[Position, ...]:
         """The positions before the first that has a defect."""
         return tuple(takewhile(lambda position: not position.defects, self.positions))
+
+
+def in_nats(reply: Reply) -> Reply:
+    """The reply of a server whose logarithms are to base 2, in nats."""
+    positions = (
+        replace(
+            position,
+            logprob=None if position.logprob is None else position.logprob * log(2),
+            top=tuple((token, number * log(2)) for token, number in position.top),
+        )
+        for position in reply.positions
+    )
+    return replace(reply, positions=tuple(positions))
 
 
 FailureKind = Literal[

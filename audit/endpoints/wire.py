@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_audit.endpoints.defects import judged, last_digit, placeholders, repaired
-from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, name_of, text_of, usage_of
+from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, content_of, name_of, text_of, usage_of
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.pieces import of_another_text
 from llm_audit.endpoints.positions import NO_SHAPE, positions_of, prompt_length, prompt_of
@@ -88,7 +88,7 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     """
     data, choice, choices = choice_of(body)
     message = choice.get("message")
-    text = text_of(message, "content") if isinstance(message, dict) else text_of(choice, "text")
+    text = content_of(message) if isinstance(message, dict) else text_of(choice, "text")
     usage, hidden = usage_of(data)
     raw, notes = positions_of(choice.get("logprobs"))
     if usage[1] is not None and len(raw) < usage[1] - hidden / 2:  # else the positions are those of its thoughts, too

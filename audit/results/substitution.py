@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from enum import StrEnum
 from typing import Literal
 
@@ -53,6 +54,11 @@ class Asking(Model):
         ge=0, description="nats of the last digit of its log-probabilities, to which the null distances were rounded; 0: not"
     )
     remarks: int = Field(ge=0, description="defects and repairs of single answers, each of which is a note")
+    binary: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="its logarithms are to base 2, and were converted to nats; not there: they are not",
+    )
 
 
 class Substitution(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from llm_audit.results.base import Model, Numbers, Probability, unset
 MOST = 10_000_000
 """Most requests of an audit."""
 
+
+Count = Annotated[int, Field(ge=0, le=MOST)]
 
 LOG_PROBABILITIES = "distance"
 """Name of the measure of distance between log-probabilities; all other measures compare texts."""
@@ -51,6 +53,11 @@ class RelativeRanks(Model):
     seed: str
     scores: Numbers
     references: tuple[Numbers, ...]
+    repeated: tuple[Count, Count] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="prompts all of whose texts are one and the same, of endpoint and reference; not there: not counted",
+    )
 
 
 class Kernel(Model):
@@ -72,6 +79,11 @@ class Discrepancy(Model):
         default=None,
         exclude_if=unset,
         description="of the same test with white space and the Hamming kernel; it does not decide",
+    )
+    distinct: tuple[tuple[Count, Count], ...] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="different texts of endpoint and reference at each prompt; not there: not counted",
     )
 
 
@@ -157,6 +169,9 @@ class BorderInput(Model):
     told: int = Field(ge=0, le=MOST, description="answers that are a token of the reference, white space aside")
     first: int = Field(ge=0, le=MOST, description="of those, the first token")
     second: int = Field(ge=0, le=MOST, description="of those, the second")
+    same: bool | None = Field(
+        default=None, exclude_if=unset, description="whether two or more came and all are one token; not there: not looked at"
+    )
     expected: tuple[tuple[Probability, Probability], ...] = Field(
         description="probabilities of the two, one pair for each allowed variant"
     )

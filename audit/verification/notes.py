@@ -118,6 +118,8 @@ def _of_asking(path: str, subject: Substitution, asking: Asking, remarks: Sequen
     rounded = [note for note in subject.notes if wording.ROUNDED.read(note) is not None]
     expected = [wording.ROUNDED.write(nats=asking.rounded)] if asking.rounded else []
     ledger.holds(path, None, rounded == expected, "do not say to what the endpoint rounds its log-probabilities")
+    binary = any(wording.OTHER_BASE.read(note) is not None for note in subject.notes)
+    ledger.holds(path, None, binary == asking.binary, "do not say whether the endpoint's logarithms were converted to nats")
 
 
 def _of_answers(path: str, remarks: Sequence[tuple[str, str]], counted: Conformance, ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.results import Attribution, Statistic
 from llm_audit.results.evidence import Generations
 from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.tokens import Decoding
 
 REFERENCE_REQUEST = Request(Windowing(512, first_only=True))
 """Windowing of reference generations, and of the texts with an unknown prompt that are compared with them."""
@@ -24,8 +25,9 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
     if isinstance(scores, str):
         return unassessed(author, None, scores)
     candidate, compared = author.candidate, []
-    for decoding, token_scores in zip(candidate.decodings, text.settings(number), strict=True):
-        terms = author.reference_terms(decoding)
+    for setting, token_scores in zip(candidate.settings, text.settings(number), strict=True):
+        # Generations are drawn with a model's own weights: of rounded ones there are none.
+        terms = author.reference_terms(setting) if isinstance(setting, Decoding) else None
         fitting = [population for population in author.references if population.datasheet.scorer == terms]
         reference = max(fitting, key=lambda population: population.n, default=None)
         if reference is None:
@@ -33,7 +35,7 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
                 author,
                 None,
                 f"The prompt is unknown, and there are no reference generations of {candidate.model} with "
-                f"{decoding} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
+                f"{setting} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
                 "and build a population of them with `llm-audit calibrate --generations`.",
             )
         if len(token_scores) < MINIMUM_TOKENS:

@@ -17,9 +17,10 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.running_on import english
-from llm_audit.detectors.membership.signs import OF_ORDERS, RUNNING_ON, RUNNING_ON_LATER, STORY, WEIGHTS
+from llm_audit.detectors.membership.signs import OF_ORDERS, REPEATING, RUNNING_ON, RUNNING_ON_LATER, STORY, WEIGHTS, repeats
 from llm_audit.detectors.membership.version_signs import (
     OF_TEXTS,
+    likeness,
     neighbouring_characters,
     neighbouring_words,
     telling,
@@ -79,7 +80,8 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
     Statistics of the order, each against the same shuffles. Two-sided: likeness of rows up to ten places apart, how often
     they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank, the first
     number and a counter. One-sided: how well the beginning of a row goes on where the one before ends, or one up to
-    six places before (`running_on`), and how alike rows are as sentences of a story or of several.
+    six places before (`running_on`), how alike rows are as sentences of a story or of several, and, where rows repeat, whether
+    they follow one another again.
 
     Raises:
         AuditError: too few different rows.
@@ -89,6 +91,8 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
     rng, n = generator(seed, "order gate"), len(rows)
     orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(DRAWS))])
     measured = {name: statistic(rows, orders) for name, statistic in OF_ORDERS.items()}
+    if len(set(rows)) < n:
+        measured[REPEATING] = repeats(rows, orders)
     outcomes = {name: permutation.monte_carlo(values[0], values[1:]) for name, values in measured.items()}
     return _measured(outcomes, ORDER, n, seed)
 
@@ -108,6 +112,8 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
             outcomes[label] = permutation.versions(side * table, rng, groups=groups)
     for label, parts in _USUAL.items():
         outcomes[label] = permutation.versions(usual(pairs, parts), rng, groups=groups)
+    if pairs[0].private[1:]:
+        outcomes[_CLOSEST] = permutation.versions(likeness(pairs), rng, groups=groups)
     table = np.array([[english(text) for text in (pair.public, *pair.private)] for pair in pairs])
     outcomes[_ENGLISH] = permutation.versions(table, rng, groups=groups)
     outcomes[_WORDS] = telling(pairs, rng)
@@ -205,6 +211,7 @@ def _effect(name: str, outcome: permutation.Outcome) -> Effect:
 
 
 _WORDS, _ENGLISH = "words of public versions", "more usual English in public versions"
+_CLOSEST = "likeness of public versions to the others"
 _USUAL = {
     "more usual order of words in public versions": neighbouring_words,
     "more usual characters in public versions": neighbouring_characters,
@@ -220,7 +227,7 @@ ORDER = Kind(
     title=ORDER_ALONE,
     null="The order of the rows has nothing to do with what they say.",
     unit="correlation",
-    signs=frozenset(OF_ORDERS),
+    signs=frozenset([*OF_ORDERS, REPEATING]),
     sentence="the strongest sign of an order is {name}",
     method="Permutation of the rows",
 )
@@ -229,7 +236,7 @@ VERSIONS = Kind(
     title=VERSIONS_ALONE,
     null="Public and private versions do not differ in what can be seen without a model.",
     unit="mean difference",
-    signs=frozenset([_WORDS, _ENGLISH, *_USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
+    signs=frozenset([_WORDS, _ENGLISH, _CLOSEST, *_USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
     sentence="{name} is the strongest difference",
     method="Permutation of versions",
 )

@@ -147,8 +147,8 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
 
 def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
     """Refuse a canary that is named twice, and too few siblings for p <= alpha. Raises AuditError with the number needed."""
-    if len({secret.commitment for secret in canaries}) < len(canaries):
-        raise AuditError("One canary is named twice; it would count as two. Name each once.")
+    if len({secret.seed for secret in canaries}) < len(canaries):
+        raise AuditError("One canary is named twice, or two have one seed; they would count as two. Name each once.")
     floor = permutation.rank_sum([0] * len(canaries), [secret.count for secret in canaries]).p_value
     if floor > alpha:
         raise AuditError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from llm_audit.reports.wording import notes
 from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
 
+_TABLES = (".csv", ".tsv", ".parquet")
 _JSON_LINES = (".jsonl", ".jsonl.gz", ".jsonl.xz", ".jsonl.zst")
 
 
@@ -134,9 +136,14 @@ def _read(
 
 def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, Callable[[str], str], _Row | str]]:
     """For every line and text file: its name, a function that writes the note on a fault, and its fields or the fault."""
-    for path in map(Path, paths):
+    files = list(map(Path, paths))
+    if twice := next((path for path in files if sum(path.resolve() == other.resolve() for other in files) > 1), None):
+        raise AuditError(f"{twice} is named twice; its texts would count twice. Name each file once.")
+    for path in files:
         if not path.exists():
             raise AuditError(f"No such file: {path}. Check the path.")
+        if path.suffix.lower() in _TABLES and not path.is_dir():
+            raise AuditError(f"{path} is a table, and would be read as one text; save its rows as JSON lines (.jsonl).")
         if path.name.lower().endswith(_JSON_LINES) and not path.is_dir():
             for number, line in enumerate(open_lines(path), start=1):
                 if line.strip():
@@ -183,6 +190,18 @@ def _item(row: _Row, name: str, text_field: str) -> Item:
         token_ids=None if ids is None else tuple(ids),
         prompt=prompt if isinstance(prompt, str) else None,
     )
+
+
+@contextmanager
+def naming_left_out(malformed: Sequence[str]) -> Iterator[None]:
+    """A context that adds to an error how much was left out of a collection, and why the first."""
+    try:
+        yield
+    except AuditError as error:
+        if not malformed:
+            raise
+        left_out = f"{len(malformed):,} lines or files were" if len(malformed) > 1 else "One line or file was"
+        raise type(error)(f"{error} {left_out} left out; the first: {malformed[0]}") from None
 
 
 def _listed(paths: Sequence[str | Path]) -> str:

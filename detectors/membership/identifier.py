@@ -168,9 +168,10 @@ def measure(target: Target, identifiers: Sequence[Identifier], *, draws: int, se
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
     the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
     """
-    rng = generator(seed, "identifier")
     texts = []
     for identifier in identifiers:
+        # A generator of its own: more draws extend the same ones, and other identifiers change nothing.
+        rng = generator(seed, f"identifier {_bare(identifier.text)}")
         fresh: list[str] = []
         while len(fresh) < draws:
             drawn = identifier.format.draw(rng, identifier.text)
@@ -200,6 +201,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
     low, high = mean_interval(gains, generator(seed, "identifier interval"))
     first = sum(exceeding == 0 for exceeding in evidence.exceeding)
     draws = evidence.draws[0]
+    fresh = f"all {draws} fresh ones" if draws > 1 else "the fresh one"
     return result(
         rule,
         measured,
@@ -209,7 +211,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
         effect=Effect(name="gain over fresh identifiers", value=float(gains.mean()), unit="nats each", lower=low, upper=high),
         n=n,
         statement=(
-            f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
+            f"{first:,} of {n:,} identifiers are likelier than {fresh} (by chance about {n / (draws + 1):.2g}); "
             f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )

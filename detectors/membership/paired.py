@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,7 @@ def read_pairs(path: Path) -> Pairs:
         AuditError: the file cannot be read, holds no pair, or its items have different numbers of versions.
     """
     items, malformed, lines, digest = [], [], 0, hashlib.sha256()
+    known: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(open_lines(path), start=1):
         if not line.strip():
             continue
@@ -67,6 +68,9 @@ def read_pairs(path: Path) -> Pairs:
         item = _pair(line, f"{path.name}:{number}")
         if isinstance(item, str):
             malformed.append(notes.PAIR.write(line=number, path=str(path), fault=item))
+            continue
+        if (first := known.setdefault((item.public, *sorted(item.private)), number)) != number:
+            malformed.append(notes.PAIR.write(line=number, path=str(path), fault=notes.COPY.write(line=first)))
             continue
         items.append(item)
         digest.update(repr((item.public, item.private, item.document)).encode())
@@ -78,7 +82,8 @@ def read_pairs(path: Path) -> Pairs:
         raise AuditError(
             f"The items of {path} have {min(counts)} to {max(counts)} private versions; give every item the same number."
         )
-    return Pairs(tuple(items), lines, tuple(malformed), digest.hexdigest())
+    _check_private(items, path)
+    return Pairs(tuple(_joined(items)), lines, tuple(malformed), digest.hexdigest())
 
 
 def _pair(line: bytes, name: str) -> Pair | str:
@@ -95,6 +100,27 @@ def _pair(line: bytes, name: str) -> Pair | str:
         return notes.PUBLIC_TWICE.write()
     document = row.get("document")
     return Pair(public, tuple(versions), name if document is None else str(document))
+
+
+def _joined(items: Sequence[Pair]) -> list[Pair]:
+    """The items, those with one public version in one document: its text was chosen once."""
+    first: dict[str, str] = {}
+    same: dict[str, str] = {}
+    for item in items:
+        document = same.get(item.document, item.document)
+        same[item.document] = first.setdefault(item.public, document)
+    return [replace(item, document=same[item.document]) for item in items]
+
+
+def _check_private(items: Sequence[Pair], path: Path) -> None:
+    """Refuse private versions that are public ones of other items. Raises AuditError with the first."""
+    public = {item.public for item in items}
+    published = [version for item in items for version in item.private if version in public]
+    if published:
+        raise AuditError(
+            f"{len(published):,} private versions in {path} are the public version of another item: they were published; the "
+            f"first begins {published[0][:40]!r}."
+        )
 
 
 def check(pairs: Sequence[Pair], alpha: float) -> None:

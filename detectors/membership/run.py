@@ -89,6 +89,11 @@ def concluded(
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
 
 
+def statement(provenance: str) -> str:
+    """What is stated on how the data came about, without its full stop; "": nothing."""
+    return provenance.strip().rstrip(". ")
+
+
 def unstated(stated: bool) -> dict[str, bool]:
     """The fields of a collection on whose assumption nothing is stated: then no p-value decides, large or small."""
     return {} if stated else {"unstated": True, "undecided": True}
@@ -186,7 +191,7 @@ def provenance_of(stated: str, held_out: Collection) -> str:
         return "There are no held-out texts."
     dates = sorted(item.date for item in held_out.items if item.date)
     dated = f" Dated {dates[0]} to {dates[-1]} ({len(dates):,} of {len(held_out.items):,} texts)." if dates else " Undated."
-    return f"{stated.rstrip('.')}.{dated}" if stated else f"{UNSTATED}{dated}"
+    return f"{stated}.{dated}" if stated else f"{UNSTATED}{dated}"
 
 
 def report(membership: Membership, manifest: Manifest, *, total: int, malformed: int) -> Report:

@@ -120,6 +120,18 @@ RUNNING_ON_LATER = "how rows end and those some places on begin"
 STORY = "likeness of rows of one story"
 """Name of the sign that rows are sentences of a story, or of several one after the other or in turn."""
 
+REPEATING = "rows that follow one another again"
+"""Name of the sign that the data set holds a stretch of its rows more than once; looked for where rows repeat."""
+
+
+def repeats(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) how many pairs of neighbouring rows occurred earlier already. A model copies what it has just read."""
+    number = {row: place for place, row in enumerate(dict.fromkeys(rows))}
+    text = np.array([number[row] for row in rows])[orders]
+    pairs = np.sort(text[:, :-1] * len(number) + text[:, 1:], axis=1)
+    return np.asarray((pairs[:, 1:] == pairs[:, :-1]).sum(axis=1), dtype=np.float64)
+
+
 WEIGHTS = {RUNNING_ON: 6, RUNNING_ON_LATER: 2}
 """Weight of a sign, by which the level is divided; of any other sign 1.
 

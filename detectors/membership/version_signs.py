@@ -64,6 +64,19 @@ def telling(pairs: Sequence[Pair], rng: Generator, draws: int = 999) -> permutat
     return permutation.monte_carlo(float(values[0]), values[1:])
 
 
+def likeness(pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """(items, versions) mean share of runs of three characters that a version has in common with each other one of its item.
+
+    Private versions that were made from the public one are likest to it; of two versions, each is as like the other.
+    """
+
+    def shared(runs: set[Hashable], others: list[set[Hashable]]) -> float:
+        return float(np.mean([len(runs & other) / len(runs | other) for other in others]))
+
+    of_items = [[set(neighbouring_characters(text)) for text in (pair.public, *pair.private)] for pair in pairs]
+    return np.array([[shared(runs[at], runs[:at] + runs[at + 1 :]) for at in range(len(runs))] for runs in of_items])
+
+
 def usual(pairs: Sequence[Pair], parts: Callable[[str], Sequence[Hashable]]) -> NDArray[np.float64]:
     """(items, versions) how usual the parts of a version are, judged by the other documents alone.
 

@@ -103,6 +103,7 @@ def measure(
             told=written[border.prompt].total(),
             first=written[border.prompt][border.tokens[0]],
             second=written[border.prompt][border.tokens[1]],
+            same=len(written[border.prompt]) == 1 < written[border.prompt].total(),
             expected=tuple(_pair(chances[at], border.tokens) for chances in expected.values()),
         )
         for at, border in enumerate(borders)
@@ -126,16 +127,23 @@ def derive(measured: Measurement[BorderInputs], terms: Terms) -> Result:
         return _result(evidence, Verdict.NOT_ASSESSABLE, nothing)
     if usable > MOST_TOLD:
         raise NotDerivable(f"{usable:,} answers are more than the {MOST_TOLD:,} that are counted again")
+    same = [bool(border_input.same) for border_input in evidence.inputs]
+    cached = 2 * sum(same) > len(same)
     counts = np.array([(border_input.told, border_input.first, border_input.second) for border_input in evidence.inputs])
+    if cached:  # what comes again and again is one draw: that of another model may still be seen by it
+        counts = np.where(np.array(same)[:, None], np.minimum(counts, 1), counts)
     tested = []
     for at, variant in enumerate(evidence.variants):
         chances = np.array([border_input.expected[at] for border_input in evidence.inputs])
         rng = generator(evidence.seed, f"border inputs, {variant}")
         tested.append((border.compare(counts[:, 0], counts[:, 1], counts[:, 2], chances[:, 0], chances[:, 1], rng), variant))
     worst, variant = max(tested, key=lambda pair: pair[0].p_value)
+    if cached and worst.p_value > terms.alpha:
+        return _result(evidence, Verdict.NOT_ASSESSABLE, f"{sum(same)} of {len(same)} prompts got {_SAME}")
     silent = f" ({evidence.asked - usable} more told no token that the reference knows)" if usable < evidence.asked else ""
+    once = f", of which {usable - int(counts[:, 0].sum())} repeat the only one and do not count" if cached else ""
     reason = (
-        f"Of {usable} answers of one token to {len(evidence.inputs)} prompts at which two are nearly tied{silent}, "
+        f"Of {usable} answers of one token to {len(evidence.inputs)} prompts at which two are nearly tied{silent}{once}, "
         f"{worst.others} are neither of the two ({worst.expected_others:.1f} expected of {variant}, the nearest), and the "
         f"first of the two is off its share by {worst.off:.2g} answers a prompt (root mean square; chance: "
         f"{worst.expected_off:.2g})"
@@ -154,11 +162,14 @@ def _nothing(evidence: BorderInputs, usable: int) -> str:
     if 2 * usable < evidence.asked:
         return f"{usable} of {evidence.asked} answers are a token that the reference knows: fewer than half. No p-value."
     if all(border_input.told in (border_input.first, border_input.second) for border_input in answered):
-        return (
-            "Each prompt got one and the same token every time, where two are as good as tied: the endpoint ignores "
-            "temperature 1, or its answers come from a cache. No p-value."
-        )
+        return f"Each prompt got {_SAME}"
     return ""
+
+
+_SAME = (
+    "one and the same token every time, where two are as good as tied: the endpoint ignores temperature 1, or its answers come "
+    "from a cache. No p-value."
+)
 
 
 def _result(evidence: BorderInputs, verdict: Verdict, reason: str, test: border.Comparison | None = None) -> Result:

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution import parameters
 from llm_audit.detectors.substitution.base import SubstitutionRule
-from llm_audit.endpoints.defects import PLACEHOLDERS, changes
+from llm_audit.endpoints.defects import PLACEHOLDERS, POOR, changes
 from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
 from llm_audit.reports.format import p_statement
@@ -35,6 +35,8 @@ def measure(
     counted = [reply for reply in replies if reply.usage[1] is not None and reply.positions]
     with_logprobs = [reply for reply in replies if reply.ask.top_logprobs is not None]
     flaws = Counter(flaw for reply in with_logprobs for flaw in _flaws(reply))
+    # Those that contradict themselves first: a single one of these is enough, and the headline names the first.
+    listed = sorted(flaws.most_common(), key=lambda entry: entry[0] in POOR)
     greedy = [
         (position, reply.rounded)
         for reply in with_logprobs
@@ -61,7 +63,7 @@ def measure(
         ),
         defective=sum(bool(_flaws(reply)) for reply in with_logprobs),
         placeholders=sum(not PLACEHOLDERS.isdisjoint(_flaws(reply)) for reply in with_logprobs) or None,
-        flaws=tuple(Flaw(name=name, answers=count) for name, count in flaws.most_common()),
+        flaws=tuple(Flaw(name=name, answers=count) for name, count in listed),
         repaired=sum(bool(reply.repairs) for reply in with_logprobs),
         greedy=len(greedy),
         unlikely=sum(map(_unlikely, greedy)),

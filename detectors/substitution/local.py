@@ -174,12 +174,13 @@ class LocalModel:
         )
         reference_texts = [(answer.prompt, self._text(answer)) for answer in drawn]
         scores = self.log_ranks([*first.items(), *reference_texts], progress)
+        fewer = [item for at, item in enumerate(reference_texts) if at % REFERENCE_DRAWS < settings.draws]
         ranked = rank_uniformity.measure(
             [scores[item] for item in first.items()],
             [[scores[item] for item in reference_texts if item[0] == prompt] for prompt in first],
             settings.seed,
+            (two_samples.repeated(texts), two_samples.repeated(fewer)),
         )
-        fewer = [item for at, item in enumerate(reference_texts) if at % REFERENCE_DRAWS < settings.draws]
         return [
             (rank_uniformity.rule, ranked),
             (two_samples.rule, two_samples.measure(texts, fewer, settings.seed, self.words)),

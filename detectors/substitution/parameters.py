@@ -59,13 +59,19 @@ def trials(replies: Sequence[Reply]) -> list[Ask]:
 
 def _word(text: str) -> str:
     """The first word, neither first nor last in the text, that does not occur earlier in it; "" if there is none."""
+    text = _answer(text)
     words = list(_WORD.finditer(text))
     return next((word[0] for word in words[1:-1] if text.find(word[0]) == word.start() and goes_on(text, word[0])), "")
 
 
 def goes_on(text: str, stop: str) -> bool:
     """Whether a text has another word after the stop string; some servers leave the token that holds the string in the text."""
-    return bool(_GOES_ON.search(text.partition(stop)[2]))
+    return bool(_GOES_ON.search(_answer(text).partition(stop)[2]))
+
+
+def _answer(text: str) -> str:
+    """A text without the thoughts before it, which some servers leave in it and search for no stop string."""
+    return text.rpartition("</think>")[2]
 
 
 def counted(outcomes: Sequence[Reply | Failure]) -> tuple[Parameter, ...]:

@@ -26,6 +26,7 @@ from llm_audit.detectors.substitution import (
     prompt_tokens,
     teacher_forced,
 )
+from llm_audit.detectors.substitution.prompts import FEWEST
 from llm_audit.stats import border, homogeneity, online
 from llm_audit.stats.exceedance import requests_needed
 
@@ -113,9 +114,9 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     if effect not in known:
         raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
     ranks, level, size = known[effect].ranks, alpha / 2, measured_size()
-    first = sequential_requests(ranks, rate, level, power, size)
+    first = _allowed(sequential_requests(ranks, rate, level, power, size))
     sensitivity = float(np.mean(ranks * (size + 1) < 1.5))
-    second = requests_needed(rate * sensitivity, size, level, power, most=MOST) if sensitivity > 0 else None
+    second = _allowed(requests_needed(rate * sensitivity, size, level, power, most=MOST)) if sensitivity > 0 else None
     return [
         Plan(teacher_forced.rule.code, first, None if first is None else first * tokens, "can stop earlier, with --sequential"),
         Plan(
@@ -146,6 +147,11 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             f"{_log_odds_power(known[effect].turning_points, rate, alpha / 6):.0%} of audits",
         ),
     ]
+
+
+def _allowed(requests: int | None) -> int | None:
+    """The requests, or as many as an audit asks at least."""
+    return None if requests is None else max(requests, FEWEST)
 
 
 def _watch(measured: Sequence[NDArray[np.float64]], rate: float, alpha: float) -> Plan:

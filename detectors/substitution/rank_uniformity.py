@@ -17,17 +17,25 @@ from llm_audit.results.substitution_evidence import RelativeRanks
 from llm_audit.stats import ranks
 
 
-def measure(scores: ArrayLike, references: ArrayLike, seed: str) -> Measurement[RelativeRanks]:
+def measure(
+    scores: ArrayLike, references: ArrayLike, seed: str, repeated: tuple[int, int] | None = None
+) -> Measurement[RelativeRanks]:
     """Measure the endpoint's scores and those of the reference's answers.
 
     Args:
         scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
         references: (n, m) of the reference's own answers.
         seed: of the random numbers that break ties.
+        repeated: prompts all of whose texts are one, of the endpoint and of the reference; None: not counted.
     """
     endpoint_scores, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
     return Measurement(
-        RelativeRanks(seed=seed, scores=tuple(endpoint_scores.tolist()), references=tuple(map(tuple, table.tolist())))
+        RelativeRanks(
+            seed=seed,
+            scores=tuple(endpoint_scores.tolist()),
+            references=tuple(map(tuple, table.tolist())),
+            repeated=repeated,
+        )
     )
 
 
@@ -35,6 +43,15 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
     """An e-process on the ranks; before Holm."""
     requires(measured, RelativeRanks)
     evidence = measured.evidence
+    if why := _one_text(evidence):
+        return Result(
+            **rule.result_fields,
+            subject="endpoint",
+            verdict=Verdict.NOT_ASSESSABLE,
+            reason=why,
+            n=len(evidence.scores),
+            evidence=evidence,
+        )
     table = np.array(evidence.references)
     relative = ranks.relative_rank(np.array(evidence.scores), table, generator(evidence.seed, "text ranks"))
     uniform, process = ranks.uniformity(relative), ranks.wealth(relative)
@@ -53,6 +70,21 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
         effect=Effect(name="mean rank", value=uniform.mean, unit=""),
         n=len(relative),
         evidence=evidence,
+    )
+
+
+def _one_text(evidence: RelativeRanks) -> str:
+    """Sentence that the endpoint gives each prompt one text, where the reference does not; "" if it does not.
+
+    One draw of each prompt is tested: a cache that repeats a draw spoils nothing, but what is always the same is no draw.
+    """
+    endpoint, reference = evidence.repeated or (0, 0)
+    prompts = len(evidence.scores)
+    if 2 * endpoint <= prompts or 2 * reference >= endpoint:
+        return ""
+    return (
+        f"To {endpoint} of {prompts} prompts all texts of the endpoint are one and the same, to {reference} those of the "
+        "reference: the endpoint ignores temperature 1, or its answers come from a cache. No p-value."
     )
 
 

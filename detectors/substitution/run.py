@@ -33,13 +33,16 @@ from llm_audit.detectors.substitution.subject import Gathered, concluded, endpoi
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Reply, Source
+from llm_audit.endpoints.records import Reply, Source, in_nats
 from llm_audit.reports.wording import notes
 from llm_audit.results import Substitution
 from llm_audit.results.substitution_evidence import Exceedance
 
 DISTANCES = teacher_forced.rule.code, exceedance.rule.code
 TEXTS = rank_uniformity.rule.code, two_samples.rule.code
+
+REPEATED = 10
+"""Questions that are asked once more where log-probabilities are hidden."""
 
 BATCH = 10
 """Number of requests after which a sequential audit checks whether it may stop."""
@@ -70,7 +73,8 @@ def audit(
     surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
     gathered = Gathered([], [], [])
     if surface is not None:
-        if surface.deterministic is False:
+        gathered.greedy = surface.deterministic is not False
+        if not gathered.greedy:
             gathered.notes.append(notes.DIFFERENT.write())
         mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
         count = settings.prompts_of_texts(surface.top_logprobs)
@@ -78,7 +82,8 @@ def audit(
             _texts(source, reference, prompts, count, settings, gathered, progress)
             if surface.one_token:
                 _borders(source, reference, prompts, settings, gathered, progress)
-                _log_odds(source, reference, allotment, settings, gathered, progress)
+                if gathered.greedy:  # else a token may turn at any bias
+                    _log_odds(source, reference, allotment, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.
@@ -146,6 +151,12 @@ def _distances(
         if len(compared) < FEWEST:
             continue
         if null is None:
+            if not k:  # where texts alone are compared, an ignored temperature is else taken for another model
+                gathered.greedy = gathered.greedy and _greedy(source, compared, progress)
+            if not k and not gathered.greedy:
+                tests = f"{', '.join(DISTANCES)} and {log_odds.rule.code}"
+                gathered.notes.append(notes.NOT_GREEDY.write(why=_why_no_numbers(replies), tests=tests))
+                return ""
             gathered.rounded = rounded = max(reply.rounded for reply in replies) if k else 0.0
             null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
             if rounded:
@@ -156,10 +167,17 @@ def _distances(
             if reference.no_signal_reason and not any(values.any() for values in null.values()):
                 gathered.notes.append(reference.no_signal_reason)
                 return ""
+        measured = reference.distances(compared, k, progress)
+        if k and _beyond(measured, null) > 0.5:
+            converted = reference.distances([in_nats(reply) for reply in compared], k, progress)
+            if not _beyond(converted, null):  # numbers of another model are not the reference's times one factor
+                measured = converted
+                gathered.notes += [notes.OTHER_BASE.write()] * (not gathered.binary)
+                gathered.binary = True
         distances = Distances(
             reference.words,
             *reference.measures(k),
-            reference.distances(compared, k, progress),
+            measured,
             null,
             tuple(reply.ask.name for reply in compared),
             asked - len(compared) - reference.ended_alike(replies, k),
@@ -176,14 +194,33 @@ def _distances(
         gathered.notes.append(few)
         return ""
     if not k:
-        spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
-        gathered.notes.append(notes.NO_LOGPROBS.write(why="defective" if spoilt else "hidden"))
+        gathered.notes.append(notes.NO_LOGPROBS.write(why=_why_no_numbers(replies)))
     elif not wanted:
         gathered.notes.append(notes.NO_ALTERNATIVES.write())
     if not settings.sequential:
         beside = replace(terms, beside=tuple(gathered.results))
         gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
     return ""
+
+
+def _beyond(measured: Mapping[str, np.ndarray], null: Mapping[str, np.ndarray]) -> float:
+    """The share of answers that are farther than every null distance, from the nearest variant."""
+    return min(float(np.mean(values > null[name].max())) for name, values in measured.items())
+
+
+def _why_no_numbers(replies: Sequence[Reply]) -> str:
+    """Word on log-probabilities none of which can be compared."""
+    spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
+    return "defective" if spoilt else "hidden"
+
+
+def _greedy(source: Source, answered: Sequence[Reply], progress: Progress) -> bool:
+    """Whether `REPEATED` questions at temperature 0 get the same texts once more."""
+    chosen = answered[:REPEATED]
+    asks = [replace(reply.ask, name=f"{reply.ask.name}, again") for reply in chosen]
+    again = source.ask(asks, named(progress, "Asking again"))
+    pairs = zip(chosen, again, strict=True)
+    return all(not isinstance(outcome, Reply) or outcome.text == reply.text for reply, outcome in pairs)
 
 
 def _texts(

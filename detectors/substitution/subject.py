@@ -41,12 +41,16 @@ class Gathered:
 
     Attributes:
         rounded: nats of the last digit to which the null distances were rounded, as the endpoint's are; 0: they were not.
+        greedy: whether one request at temperature 0 got one text, as far as was seen.
+        binary: whether the endpoint's logarithms are to base 2.
     """
 
     outcomes: list[Reply | Failure]
     results: list[Result]
     notes: list[str]
     rounded: float = 0.0
+    greedy: bool = True
+    binary: bool = False
 
 
 def concluded(
@@ -81,7 +85,7 @@ def concluded(
         notes=(*gathered.notes, *defects),
         reference=reference.name,
         obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
-        asking=Asking(surface=reference.surface, rounded=gathered.rounded, remarks=len(defects)),
+        asking=Asking(surface=reference.surface, rounded=gathered.rounded, remarks=len(defects), binary=gathered.binary),
     )
     return conclude(subject, Terms(settings.alpha))
 

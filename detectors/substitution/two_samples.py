@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
@@ -15,9 +17,13 @@ from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import Discrepancy, Kernel
 from llm_audit.stats import kernels
+from llm_audit.stats.permutation import Outcome
 
 KEPT_DRAWS = 999
 """Most draws whose statistic goes into the report, for the plot."""
+
+LEVEL = 0.01
+"""Of the test whether one side repeats its texts more than the other, so that they are no independent draws."""
 
 INDEPENDENT = (
     "The texts are independent draws: of seeds that no two of them share.",
@@ -25,6 +31,38 @@ INDEPENDENT = (
     "min-p is a departure from the reference, and is found as one.",
 )
 """Assumptions of every test of texts."""
+
+
+def distinct(texts: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+    """Prompt -> how many different texts it got, white space aside, and how many in all; `texts`: (prompt, text)."""
+    by_prompt: dict[str, list[str]] = {}
+    for prompt, text in texts:
+        by_prompt.setdefault(prompt, []).append(" ".join(text.split()))
+    return {prompt: (len(set(drawn)), len(drawn)) for prompt, drawn in by_prompt.items()}
+
+
+def repeated(texts: Sequence[tuple[str, str]]) -> int:
+    """Prompts all of whose texts, two or more, are one and the same."""
+    return sum(different == 1 < drawn for different, drawn in distinct(texts).values())
+
+
+def cached(evidence: Discrepancy) -> str:
+    """Sentence that the texts of one side repeat themselves as independent draws of one law do not; "" if they may be draws.
+
+    Each side repeats itself more often at as many prompts as the other: a two-sided sign test at `LEVEL`.
+    """
+    shares = [
+        (endpoint / kernel.first, reference / (kernel.size - kernel.first))
+        for (endpoint, reference), kernel in zip(evidence.distinct or (), evidence.prompts, strict=False)
+    ]
+    more, fewer = sum(a < b for a, b in shares), sum(a > b for a, b in shares)
+    if 2 * binom.sf(max(more, fewer) - 1, more + fewer, 0.5) > LEVEL:
+        return ""
+    who = "it ignores temperature 1, or its texts" if more > fewer else "the trusted texts"
+    return (
+        f"The endpoint repeats its texts more often than the reference at {more} of {len(shares)} prompts, less often at "
+        f"{fewer}: {who} come from a cache. No p-value."
+    )
 
 
 def measure(
@@ -47,6 +85,7 @@ def measure(
     raw = kernels.permuted(
         kernels.within_prompts(endpoint, reference, kernels.hamming), generator(seed, "permutations of raw texts"), draws
     )
+    first, second = distinct(endpoint), distinct(reference)
     evidence = Discrepancy(
         yardstick=words.name,
         seed=seed,
@@ -55,6 +94,7 @@ def measure(
             for gram, first in likeness
         ),
         raw_p=raw.p_value,
+        distinct=tuple((first[prompt][0], second[prompt][0]) for prompt in first if prompt in second),
     )
     return Measurement(evidence, n=len(endpoint), draws=Draws(count=draws, exceeding=0, seed=seed))
 
@@ -62,7 +102,10 @@ def measure(
 def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
     """Maximum mean discrepancy, permuted within prompts from its seed; before Holm."""
     requires(measured, Discrepancy)
-    evidence, (draws, _) = measured.evidence, repeatable(measured.draws)
+    evidence = measured.evidence
+    if why := cached(evidence):
+        return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
+    draws, _ = repeatable(measured.draws)
     outcome = kernels.permuted([_gram(kernel) for kernel in evidence.prompts], generator(evidence.seed, "permutations"), draws)
     reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
     if evidence.raw_p is not None:
@@ -71,26 +114,29 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
             f"Maximum mean discrepancy {outcome.statistic:.3g} between {measured.n} and {others} texts, white space aside; "
             f"with white space and the Hamming kernel {p_statement(evidence.raw_p)}, by a test that does not decide"
         )
+    return _result(evidence, measured.n, Verdict.INCONCLUSIVE, reason, outcome)
+
+
+def _result(evidence: Discrepancy, n: int | None, verdict: Verdict, reason: str, outcome: Outcome | None = None) -> Result:
+    """The result; without an `outcome` nothing was tested."""
+    tested: dict[str, Any] = {}
+    if outcome is not None:
+        values = tuple(float(value) for value in outcome.null[:KEPT_DRAWS])
+        draws = Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=evidence.seed, values=values)
+        statistic = Statistic(name="MMD, spectrum kernel", value=float(outcome.statistic), unit="")
+        tested = {"statistic": statistic, "p_value": outcome.p_value, "p_floor": outcome.p_floor, "draws": draws}
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="endpoint",
         null=WORDS[evidence.yardstick].null,
-        verdict=Verdict.INCONCLUSIVE,
+        verdict=verdict,
         reason=reason,
-        statistic=Statistic(name="MMD, spectrum kernel", value=float(outcome.statistic), unit=""),
-        p_value=outcome.p_value,
-        p_floor=outcome.p_floor,
-        n=measured.n,
-        draws=Draws(
-            count=outcome.draws,
-            exceeding=outcome.exceeding,
-            seed=evidence.seed,
-            values=tuple(float(value) for value in outcome.null[:KEPT_DRAWS]),
-        ),
+        n=n,
         evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
+        **tested,
     )
 
 

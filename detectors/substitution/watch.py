@@ -14,7 +14,9 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, tracking
 from llm_audit.detectors.substitution.baseline import Baseline
 from llm_audit.detectors.substitution.conclude import MOST_MISSING, conclude
+from llm_audit.detectors.substitution.distance import rounded_to
 from llm_audit.detectors.substitution.subject import endpoint_of, spent, unanswered
+from llm_audit.endpoints.defects import unit_of
 from llm_audit.endpoints.pieces import as_written
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.reports.wording.substitution import rows as stated_rows
@@ -82,6 +84,12 @@ def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row],
             first, second = ([_likeliest(row, shortest) for row in rows] for rows in sides)
             return first, second
     return None
+
+
+def alike_rounded(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
+    """The rows of both occasions, all rounded to the coarser unit to which either is: rounding is no change of a model."""
+    unit = max(unit_of([value for row in rows for value in row.values()]) for rows in (before, after))
+    return [rounded_to(row, unit) for row in (*before, *after)]
 
 
 def _likeliest(row: Row, count: int) -> Row:
@@ -168,7 +176,8 @@ def compare(source: Source, stored: Baseline, count: int, surface: Surface, alph
     tests: tuple[Result, ...] = ()
     named = alike_named(before, after) if len(after) >= FEWEST else None
     if named is not None:
-        measured = tracking.measure(table([*named[0], *named[1]]), len(before), seed)
+        rows = alike_rounded(*named)
+        measured = tracking.measure(table(rows), len(before), seed)
         tests = (tracking.derive(measured, terms),)
     elif len(after) >= FEWEST:
         obstacle = (

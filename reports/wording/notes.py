@@ -61,7 +61,8 @@ UNREADABLE = Template("cannot be read ({reason:words})")
 NO_VERSIONS = Template("needs a text in public, and a text or a list of texts in private")
 EMPTY_VERSION = Template("has an empty version, or no private one")
 PUBLIC_TWICE = Template("has its public version among the private ones")
-FAULTS = (NO_TEXT, EMPTY, NO_LABEL, NO_IDS, UNREADABLE, NO_VERSIONS, EMPTY_VERSION, PUBLIC_TWICE)
+COPY = Template("is the item of line {line:number} once more")
+FAULTS = (NO_TEXT, EMPTY, NO_LABEL, NO_IDS, UNREADABLE, NO_VERSIONS, EMPTY_VERSION, PUBLIC_TWICE, COPY)
 """Templates of faults of a line or file, except those of a line that is no JSON (`llm_audit.text.lines`)."""
 
 
@@ -107,6 +108,12 @@ NO_LOGPROBS = Template(
     "Log-probabilities were {why}: answers are compared by their texts alone, which see far less.",
     {"why": ("hidden", "defective")},
 )
+NOT_GREEDY = Template(
+    "Log-probabilities were {why}, and one request at temperature 0 got different texts, so that no token need be the "
+    "likeliest: {tests:words} compare nothing.",
+    {"why": ("hidden", "defective")},
+)
+OTHER_BASE = Template("The endpoint's log-probabilities are to base 2; they were converted to nats.")
 NO_ALTERNATIVES = Template("The endpoint gives no alternatives: the log-probability of each token that it wrote is compared.")
 TOO_FEW_TEXTS = Template("{complete:number} prompts have all their texts; {first:rule} and {second:rule} need {fewest:number}.")
 NO_TEXTS = Template("None of {texts:number} texts says anything: {first:rule} and {second:rule} have nothing to compare.")
@@ -123,11 +130,11 @@ OTHER_NAMES = Template(
     "text: tokens cannot be told apart, or the endpoint has another tokenizer."
 )
 ON_ANSWER = Template("{request:request}: {defect:words}")
-NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
+NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, NOT_GREEDY, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
 """Templates of notes on why no distances were measured; one of them is there if none were."""
 
 OF_ENDPOINT = (
-    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, STOPPED, TOO_FEW, NO_LOGPROBS, NO_ALTERNATIVES, TOO_FEW_TEXTS, NO_TEXTS,
-    OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
+    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, OTHER_BASE, STOPPED, TOO_FEW, NO_LOGPROBS, NOT_GREEDY, NO_ALTERNATIVES,
+    TOO_FEW_TEXTS, NO_TEXTS, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
 )  # fmt: skip
 """Templates of the notes on an endpoint, except those on single answers, which `endpoints` writes."""

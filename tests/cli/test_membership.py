@@ -80,7 +80,7 @@ def test_published_versions_that_were_seen_are_found(tool: Tool, truth: World, t
         return lines(tmp_path / f"{count}.jsonl", rows)
 
     assert membership(tool, "test", "paired", pairs(16), *COIN, *ON, code=1)["verdict"] == "finding"
-    unstated = membership(tool, "test", "paired", pairs(16), *ON, code=0)
+    unstated = membership(tool, "test", "paired", pairs(16), "--provenance", " . ", *ON, code=0)
     assert unstated["verdict"] == "inconclusive" and "nobody says that a coin chose" in unstated["summary"]
     assert membership(tool, "test", "paired", pairs(0), *COIN, *ON, code=0)["verdict"] == "pass"
     unread = membership(tool, "test", "paired", pairs(0), *ON, code=0)

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.membership import grammar
 from fixtures.servers.chaos import BEHAVIOURS, chaos
-from fixtures.servers.gateways import counting
+from fixtures.servers.gateways import caching, counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, altered, mixing, proxy
@@ -296,6 +296,56 @@ def test_poor_evidence_is_used_for_what_it_is(
     with chaos(cheap, behaviour, range(10**6)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
     assert found["served"] == "inconsistent" and by_rule(found)["AUD401"]["effect"]["name"].startswith("distance")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("evidence-base-2", "The endpoint's log-probabilities are to base 2; they were converted to nats."),
+        ("evidence-whole-nats", "The endpoint rounds its log-probabilities to 1: so were those that it is held against."),
+        pytest.param("evidence-strings", "", marks=pytest.mark.slow),
+        pytest.param("evidence-ids-alone", "", marks=pytest.mark.slow),
+        pytest.param("second-choice-first", "", marks=pytest.mark.slow),
+        pytest.param("byte-order-mark", "", marks=pytest.mark.slow),
+    ],
+)
+def test_what_is_written_otherwise_is_no_other_model(
+    tool: Tool, honest: str, cheap: str, prompts: Path, behaviour: str, said: str
+) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert found["served"] == "consistent" and any(said in note for note in (*found["notes"], ""))
+    with chaos(cheap, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
+    assert found["served"] == "inconsistent"
+
+
+def test_numbers_that_stand_for_all_below_them_are_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "evidence-floor", range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=3)
+    assert found["served"] == "not_measured"
+    assert {test["verdict"] for test in found["tests"] if test["rule"] != "AUD406"} <= {"pass"}
+
+
+def test_a_cache_is_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
+    wanted = ("--requests", 12, "--honest", 45, "--tokens", 4, "--texts", 12)
+    with caching(honest) as gateway:
+        found = audit(tool, gateway.url, *ON, "--prompts", prompts, *wanted, "--concurrency", 1, code=0)
+    two_samples = by_rule(found)["AUD404"]
+    assert (two_samples["verdict"], two_samples["p_value"]) == ("not_assessable", None)
+    assert "come from a cache" in two_samples["reason"]
+
+
+def test_an_ignored_temperature_is_no_other_model_where_numbers_are_hidden(tool: Tool, honest: str, prompts: Path) -> None:
+    wanted = ("--requests", 12, "--honest", 45, "--tokens", 4, "--texts", 12)
+    with (
+        chaos(honest, "temperature-ignored", range(10**6)) as gateway,
+        chaos(gateway.url, "logprobs-dropped", range(10**6)) as endpoint,
+    ):
+        found = audit(tool, endpoint.url, *ON, "--prompts", prompts, *wanted, code=3)
+    assert found["served"] == "not_measured" and not by_rule(found).keys() & {"AUD401", "AUD402", "AUD410"}
+    note = wording.NOT_GREEDY.write(why="hidden", tests="AUD401, AUD402 and AUD410")
+    assert note in found["notes"]
 
 
 def test_another_tokenizer_is_no_reference(tool: Tool, honest: str, prompts: Path, tiny_llama: Path) -> None:

@@ -238,9 +238,9 @@ def test_names_without_end_are_cut() -> None:
     "logprobs",
     [
         "none", [1], 7, {"content": {"a": 1}}, {"content": "a", "refusal": None}, {"content": [[]]},
-        *({"content": [{"token": "a", "logprob": number}]} for number in ("-0.5", True, [], {})),
+        *({"content": [{"token": "a", "logprob": number}]} for number in ("half", "-0,5", True, [], {})),
         *({"content": [{"token": "a", "logprob": -0.5, "top_logprobs": top}]} for top in ("ab", {"a": -1.0}, [{"token": "a"}])),
-        {"tokens": ["a"], "token_logprobs": ["-0.5"]},
+        {"tokens": ["a"], "token_logprobs": ["n/a"]},
     ],
 )  # fmt: skip
 def test_log_probabilities_that_are_no_numbers_are_unreadable_and_not_hidden(logprobs: object) -> None:
@@ -332,7 +332,7 @@ def test_rounding_is_told_from_enough_numbers_and_allowed_for() -> None:
     rng = np.random.default_rng(1)
     exact = [position(*np.sort(np.log(rng.dirichlet(np.ones(30))))[::-1][:5].tolist()) for _ in range(4)]
     assert last_digit(exact) == 0
-    for digits in (1, 2, 3):
+    for digits in (0, 1, 2, 3):
         coarse = [
             replace(p, logprob=round(p.logprob or 0, digits), top=tuple((token, round(lp, digits)) for token, lp in p.top))
             for p in exact
@@ -458,3 +458,52 @@ def test_tokens_that_a_model_thinks_are_no_part_of_its_answer() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 8}}
     assert parse(CHAT, completion("x", None, usage=usage)).usage == (1, 1)
     assert parse(CHAT, completion("x", None, usage=usage | {"completion_tokens_details": None})).usage == (1, 9)
+
+
+def test_what_servers_write_otherwise_is_read() -> None:
+    content = [{"token": None, "id": "7", "logprob": "-0.5", "top_logprobs": [{"bytes": [97], "logprob": "-5e-1"}]}]
+    first = {"index": 0, "message": {"content": "a"}, "logprobs": {"content": content}}
+    body = {"choices": [{"index": 1, "message": {"content": "b"}}, first]}
+    reply = parse(CHAT, "\ufeff" + json.dumps(body))
+    assert (reply.text, reply.choices) == ("a", 2)
+    (only,) = reply.positions
+    assert (only.token.id, only.logprob) == (7, -0.5)
+    assert only.top == ((Token(None, b"a", ""), -0.5),)
+
+
+def test_a_text_in_parts_is_joined_without_thoughts() -> None:
+    parts = [{"type": "thinking", "thinking": [{"text": "Hm."}]}, {"type": "text", "text": "On"}, {"text": "e."}, "two", None]
+    whole = parse(CHAT, {"choices": [{"message": {"content": parts}}]})
+    pieces = "".join(f"data: {json.dumps({'choices': [{'delta': {'content': [part]}}]})}\n\n" for part in parts[:3])
+    assert whole.text == parse(CHAT, f"{pieces}data: [DONE]\n\n").text == "One."
+
+
+def test_a_number_below_which_the_server_gives_none_is_a_placeholder() -> None:
+    rng = np.random.default_rng(2)
+    exact = [position(*np.sort(np.log(rng.dirichlet(np.ones(30))))[::-1][:8].tolist()) for _ in range(4)]
+
+    def cut(lowest: float, digits: int = 17) -> list[Position]:
+        return [
+            replace(
+                p,
+                logprob=max(round(p.logprob or 0, digits), lowest),
+                top=tuple((token, max(round(lp, digits), lowest)) for token, lp in p.top),
+            )
+            for p in exact
+        ]
+
+    assert placeholders(exact) == placeholders(cut(-20.0)) == frozenset()
+    assert placeholders(cut(-3.0)) == {-3.0} and placeholders(cut(-2.71, 2)) == {-2.71}
+    assert placeholders(cut(-20.0, 0)) == placeholders(cut(-20.0, 1)) == frozenset()  # shared by chance
+    assert placeholders([position(-3.0, -3.0), position(-3.0, -3.0)]) == {-3.0}
+    assert placeholders([position(-0.5, -3.0, -3.0)]) == frozenset()  # two tokens of one place may be tied
+
+
+def test_no_honest_list_is_taken_for_cut_off() -> None:
+    rng = np.random.default_rng(3)
+    for digits in (1, 2, 3, 17):
+        for _ in range(200):
+            some = [
+                position(*np.sort(np.log(rng.dirichlet(np.full(50, 0.3))))[::-1][:20].round(digits).tolist()) for _ in range(6)
+            ]
+            assert placeholders(some) == frozenset()

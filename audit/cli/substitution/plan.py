@@ -39,6 +39,6 @@ def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -
     ]
     console = Console()
     say(console, f"{effect}: {plan.description}")
-    sought = f"in {rate:.0%} of requests, to be found at alpha {alpha:g} with power {power:g}"
+    sought = f"in {100 * rate:.3g}% of requests, to be found at alpha {alpha:g} with power {power:g}"
     say(console, f"{sought}, against {plan.honest} honest answers:")
     show(console, table_of(("test", "requests", "tokens answered", "note"), rows), 2)

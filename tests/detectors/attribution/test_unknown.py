@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from llm_audit.detectors.attribution.base import EXCHANGEABLE
+from llm_audit.detectors.attribution.candidate import at
 from llm_audit.detectors.attribution.run import find_rules
 from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.populations import Datasheet, Population, build
@@ -147,3 +148,15 @@ def test_a_text_longer_than_the_references_is_cut_to_their_length() -> None:
     law = laws(rng)
     found = judge(by, reference(by, 30, rng, length=70), law=law, tokens=draw(law, rng))
     assert {test.n for test in found.tests} == {64}
+
+
+@pytest.mark.parametrize("weights", ["q4_0", "q4_0|q8_0"])
+def test_of_rounded_weights_there_are_no_reference_generations(weights: str) -> None:
+    rng, by = np.random.default_rng(9), author(f"a@weights={weights}")
+    law = laws(rng)
+    own = scores(law, draw(law, rng), by.decodings)
+    of_each = {at(name, decoding): scored for name in by.candidate.weights for decoding, scored in own.items()}
+    mine = replace(by, references=(reference(author("a"), 30, rng),))
+    (found,) = attributions(text([mine], [of_each]), None, 0.05)
+    assert (found.verdict, found.tests) == (Authorship.NOT_ASSESSABLE, ())
+    assert "no reference generations of a with temperature 1, weights q4_0 to compare with" in found.reason

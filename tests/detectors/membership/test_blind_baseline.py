@@ -15,7 +15,7 @@ from fixtures.membership import grammar
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import blind_baseline
 from llm_audit.detectors.membership.paired import Pair
-from llm_audit.detectors.membership.signs import STORY
+from llm_audit.detectors.membership.signs import STORY, repeats
 from llm_audit.detectors.membership.version_signs import telling, words_of
 from llm_audit.detectors.rule import NotDerivable, Terms
 from llm_audit.results import Result, Verdict, is_blind
@@ -211,3 +211,35 @@ def test_signs_of_another_version_are_not_taken_for_ours() -> None:
     other = result.evidence.model_copy(update={"signs": (result.evidence.signs[0].model_copy(update={"name": "smell"}),)})
     with pytest.raises(NotDerivable, match="signs that this version does not know"):
         again(result.model_copy(update={"evidence": other}), TERMS)
+
+
+def test_private_versions_made_from_the_public_one_are_noticed() -> None:
+    """Of three versions one is a rephrasing, and one the public version with a word at its end."""
+    rng = np.random.default_rng(12)
+    items = [
+        Pair(public, (private, f"{public} Indeed."), str(n))
+        for n, (public, private) in enumerate(grammar.rephrased(rng) for _ in range(24))
+    ]
+    found = alone_versions(items, "x")
+    assert found.verdict is Verdict.FINDING and "likeness of public versions to the others" in found.reason
+    signs = {len(alone_versions(versions(rng, 16, private), "x").evidence.signs) for private in (1, 2)}  # type: ignore[union-attr]
+    assert signs == {14, 15}
+
+
+def test_a_stretch_of_rows_that_stands_there_twice_is_noticed() -> None:
+    texts = rows(np.random.default_rng(13), 12)
+    assert alone_order(texts * 2, "x").verdict is Verdict.FINDING
+    assert len(alone_order(texts, "x").evidence.signs) == 10  # type: ignore[union-attr]
+
+
+def test_rows_that_repeat_in_an_order_drawn_by_chance_are_no_sign() -> None:
+    rng = np.random.default_rng(14)
+    texts = rows(rng, 6) * 4
+    orders = np.array([rng.permutation(24) for _ in range(2000)])
+    values = repeats(texts, orders)
+    assert values[:5].tolist() == [
+        sum(count - 1 for count in Counter(itertools.pairwise(row)).values())
+        for row in ([texts[i] for i in order] for order in orders[:5])
+    ]
+    p_values = [(1 + (values[:500] >= value).sum()) / 501 for value in values[500:]]
+    assert holds(p_values)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.membership.collection import collect, read_collection, split_by_label
+from llm_audit.detectors.membership.collection import collect, naming_left_out, read_collection, split_by_label
 
 
 def write(path: Path, *rows: Any) -> Path:
@@ -119,3 +119,23 @@ def test_labels_of_one_class_are_no_comparison(tmp_path: Path, label: object, sa
     path = write(tmp_path / "a.jsonl", {"text": "a", "seen": label})
     with pytest.raises(AuditError, match=f"every label in the field 'seen' {said}"):
         split_by_label([path], label_field="seen")
+
+
+def test_a_file_that_is_named_twice_or_is_a_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, table = write(tmp_path / "a.jsonl", {"text": "One."}), tmp_path / "b.CSV"
+    table.write_text("text\nOne.\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AuditError, match=r"is named twice; its texts would count twice"):
+        read_collection([path, "a.jsonl"])
+    with pytest.raises(AuditError, match=r"b\.CSV is a table, and would be read as one text"):
+        read_collection([table])
+
+
+def test_what_was_left_out_stands_beside_the_refusal() -> None:
+    with (
+        pytest.raises(AuditError, match=r"^Too few\. 2 lines or files were left out; the first: a$"),
+        naming_left_out(["a", "b"]),
+    ):
+        raise AuditError("Too few.")
+    with pytest.raises(AuditError, match=r"^Too few\.$"), naming_left_out([]):
+        raise AuditError("Too few.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import identifier
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.results import Verdict
+from llm_audit.scoring.request import Prompted
+from llm_audit.scoring.tokens import TokenScores
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds
 
@@ -117,3 +119,26 @@ def test_too_few_identifiers_are_refused_with_the_number_needed() -> None:
     one = identifier.find(documents(np.random.default_rng(3), 1))
     with pytest.raises(AuditError, match=r"needs 2 identifiers, or --draws 99"):
         identifier.check(one, 19, 0.01)
+
+
+class Listing(Reader):
+    """A reader that keeps what it was given."""
+
+    def beginnings(self, texts: Sequence[str | Prompted], progress: object = None) -> Iterator[TokenScores]:
+        object.__setattr__(self, "given", list(map(str, texts)))
+        return super().beginnings(texts, progress)
+
+
+def test_more_draws_extend_those_of_every_identifier() -> None:
+    """Whoever asks for more sees the same ones first, and what other identifiers stand beside it changes nothing."""
+    identifiers = identifier.find(documents(np.random.default_rng(8)))
+
+    def drawn(chosen: Sequence[identifier.Identifier], draws: int) -> list[list[str]]:
+        reader = Listing()
+        identifier.measure(reader, chosen, draws=draws, seed="x")
+        texts: list[str] = vars(reader)["given"]
+        return [texts[at : at + draws + 1] for at in range(0, len(texts), draws + 1)]
+
+    few, many = drawn(identifiers, 5), drawn(identifiers, 12)
+    assert few == [texts[:6] for texts in many] and len({text for texts in many for text in texts}) == 6 * 13
+    assert drawn(identifiers[3:4], 5) == few[3:4]

@@ -77,3 +77,28 @@ def test_unequal_numbers_of_versions_and_empty_files_are_refused(tmp_path: Path)
     path.write_text("\n")
     with pytest.raises(AuditError, match="holds no pairs"):
         paired.read_pairs(path)
+
+
+def test_an_item_counts_once_however_often_it_stands_there(tmp_path: Path) -> None:
+    path, items = tmp_path / "pairs.jsonl", pairs(np.random.default_rng(3), 8, 2)
+    rows = [{"public": item.public, "private": list(item.private)} for item in items]
+    again = [row | {"private": row["private"][::-1], "document": "another"} for row in rows]  # type: ignore[index]  # a list
+    path.write_text("".join(json.dumps(row) + "\n" for row in (*rows, *again, rows[0])))
+    read = paired.read_pairs(path)
+    assert [item.public for item in read.items] == [item.public for item in items]
+    assert (read.total, len(read.malformed)) == (17, 9)
+    assert read.malformed[-1] == f"Line 17 of {path} is the item of line 1 once more; it was left out."
+
+
+def test_a_public_version_was_chosen_once_whatever_it_is_compared_with(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"public": f"text {n // 3}", "private": f"other {n}"} for n in range(12)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len({item.document for item in paired.read_pairs(path).items}) == 4
+
+
+def test_a_private_version_that_was_published_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps({"public": f"text {n}", "private": f"text {n + 1}"}) + "\n" for n in range(9)))
+    with pytest.raises(AuditError, match=r"8 private versions in .* are the public version of another item"):
+        paired.read_pairs(path)

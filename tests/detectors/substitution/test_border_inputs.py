@@ -160,3 +160,20 @@ def test_a_real_honest_server_is_not_accused_and_other_weights_are(
     with serve(write(model, "F32", ladder, noised=1.0)) as url:
         other = found(url)
     assert other.p_value is not None and other.p_value <= 0.01, other.reason
+
+
+def cached(law: dict[str, float], seed: int) -> list[Reply | Failure]:
+    """One draw for each prompt, again and again."""
+    rng = np.random.default_rng(seed)
+    chosen = dict(zip((border.prompt for border in BORDERS), rng.choice(list(law), 10, p=list(law.values())), strict=True))
+    return [reply(ask, f" {chosen[ask.prompt]}") for ask in questions(BORDERS, "chat")]
+
+
+def test_a_cache_of_the_reference_is_no_other_model_whatever_it_drew_first() -> None:
+    """Each prompt's one answer is a draw of the reference's; at one or two prompts it is neither of the two."""
+    results = [judged(cached(LAW, seed)) for seed in range(200)]
+    assert all((found.p_value is None) == (found.verdict is Verdict.NOT_ASSESSABLE) for found in results)
+    assert sum(found.p_value is not None for found in results) <= 6  # of 200 at most .01, and three standard deviations
+    assert any("10 of 10 prompts got one and the same token every time" in found.reason for found in results)
+    other = judged(cached({"yes": 0.1, "maybe": 0.5, "never": 0.4}, 1))
+    assert other.p_value is not None and other.p_value <= 0.01 and "490 repeat the only one" in other.reason

@@ -30,7 +30,8 @@ def test_a_cruder_substitute_and_a_larger_share_take_fewer_requests() -> None:
 
 def test_a_plan_in_tokens_and_without_an_end() -> None:
     (first, second, third, fourth, fifth, sixth) = plan("q4", rate=1.0, **USUAL)  # type: ignore[arg-type]
-    assert first.requests == sequential_requests(effects()["q4"].ranks, 1.0, 0.005, 0.9, measured_size())
+    enough = sequential_requests(effects()["q4"].ranks, 1.0, 0.005, 0.9, measured_size())
+    assert enough and enough < 10 and (first.requests, second.requests) == (10, 10)  # no audit asks fewer
     assert first.tokens == 8 * (first.requests or 0) and second.rule == "AUD402"
     assert (third.rule, third.requests, third.tokens) == ("AUD407", 16, 128)
     assert (fourth.rule, fourth.requests, fourth.tokens) == ("AUD408", 400, 400)

@@ -15,7 +15,16 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.substitution import baseline
 from llm_audit.detectors.substitution.baseline import Baseline
-from llm_audit.detectors.substitution.watch import PROMPT, alike_named, compare, names_of, rows_in, take, write_baseline
+from llm_audit.detectors.substitution.watch import (
+    PROMPT,
+    alike_named,
+    alike_rounded,
+    compare,
+    names_of,
+    rows_in,
+    take,
+    write_baseline,
+)
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, Reply, Token
 from llm_audit.results import Served
@@ -54,6 +63,16 @@ def test_the_best_name_that_both_times_have_is_used(now: Callable[[int, str], To
         shared = a.keys() & b.keys()
         assert len(shared) >= 0.8 * len(WORDS)
         assert all(abs(a[name] - b[name]) < 0.02 for name in shared)
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2, 3])
+def test_rounding_at_one_of_two_times_is_no_change(digits: int) -> None:
+    exact = rows(everything, 1)
+    rounded = [{name: round(value, digits) for name, value in row.items()} for row in exact]
+    for before, after in ((exact, rounded), (rounded, exact)):
+        first, second = (alike_rounded(before, after)[at : at + 6] for at in (0, 6))
+        assert first == second == [pytest.approx(row) for row in rounded]
+    assert alike_rounded(exact, exact) == exact * 2
 
 
 def test_times_that_share_no_name_are_not_compared() -> None:
