@@ -104,6 +104,6 @@ def _tilt(mean: Floats, small: float, large: float) -> Floats:
 
     It is the smaller root of large / (1 - large s) + small / (1 - small s) = mean.
     """
-    mean, product = np.maximum(mean, 1.0), small * large
-    middle = mean - 2 * product
-    return 2 * (mean - 1) / (middle + np.sqrt(middle**2 - 4 * mean * product * (mean - 1)))
+    product, share = small * large, 1 / np.maximum(mean, 1.0)
+    middle = 1 - 2 * product * share
+    return 2 * (1 - share) / (middle + np.sqrt(middle**2 - 4 * product * (1 - share)))
