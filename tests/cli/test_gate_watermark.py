@@ -97,7 +97,9 @@ def test_a_text_fails_without_the_mark_that_is_asked_for_and_with_the_one_that_i
 
 def test_tables_that_ask_a_text_the_same_are_one_test_of_it(tool: Tool, project: Path, tokenizer: str) -> None:
     once = llm_audit.gate(["answers"])
-    Path("llm-audit.toml").write_text(POLICY.format(tokenizer=tokenizer) + POLICY.format(tokenizer=tokenizer)[len("select = []") :])
+    Path("llm-audit.toml").write_text(
+        POLICY.format(tokenizer=tokenizer) + POLICY.format(tokenizer=tokenizer)[len("select = []") :]
+    )
     twice = llm_audit.gate(["answers"])
     assert [document.wanted for document in twice.documents] == [document.wanted for document in once.documents]
 

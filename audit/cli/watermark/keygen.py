@@ -33,9 +33,7 @@ def command(
     """Run the command; the docstring for users is in `WATERMARK`."""
     from llm_audit.api.watermark import new_watermark_key
 
-    key = new_watermark_key(
-        output, scheme, parameters=_parameters(settings), note=note, setup=None if any_tokenizer else setup
-    )
+    key = new_watermark_key(output, scheme, parameters=_parameters(settings), note=note, setup=None if any_tokenizer else setup)
     click.echo(f"Key {key} of the scheme {one_line(scheme)} in {one_line(str(output))}, which only its owner can read.")
 
 
