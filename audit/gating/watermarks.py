@@ -40,7 +40,7 @@ class Check:
 
     @property
     def asks(self) -> tuple[str, str, str]:
-        """What it asks: tables of a policy that ask a text the same are one test of it."""
+        """The question: tables of a policy that ask a text the same one are one test of it."""
         return self.must, self.key.id, self.reader.digest
 
     @property

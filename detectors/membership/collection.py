@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.reports.wording import notes
 from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
@@ -104,7 +104,7 @@ def split_by_label(
     sides = {label: [item for item, row in entries if row[label_field] == label] for label in (True, False)}
     for label, others in ((True, "false"), (False, "true")):
         if not sides[label]:
-            raise AuditError(
+            raise InvalidInput(
                 f"{_listed(paths)}: every label in the field {label_field!r} is {others}; a comparison needs members (true) "
                 f"and texts that were not trained on (false)."
             )
@@ -128,7 +128,7 @@ def _read(
             malformed.append(where(fault))
     if not entries:
         first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
-        raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
+        raise InvalidInput(f"{_listed(paths)}: there is no text that can be read.{first}")
     return entries, malformed
 
 
@@ -136,7 +136,7 @@ def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, C
     """For every line and text file: its name, a function that writes the note on a fault, and its fields or the fault."""
     for path in map(Path, paths):
         if not path.exists():
-            raise AuditError(f"No such file: {path}. Check the path.")
+            raise InvalidInput(f"No such file: {path}. Check the path.")
         if path.name.lower().endswith(_JSON_LINES) and not path.is_dir():
             for number, line in enumerate(open_lines(path), start=1):
                 if line.strip():
