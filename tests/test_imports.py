@@ -25,8 +25,7 @@ print(json.dumps(sorted(sys.modules)))
 HEAVY = {
     "torch",
     "transformers",
-    "scipy.stats",
-    "scipy.optimize",
+    "scipy",
     "sklearn",
     "matplotlib",
     "huggingface_hub",

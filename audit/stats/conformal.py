@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
 
 from llm_audit.stats._validate import calibration_scores
+from llm_audit.stats.beta import quantile
 from llm_audit.stats.combination import cauchy, cauchy_statistic
 
 Floats = NDArray[np.float64]
@@ -73,9 +73,14 @@ class Ranked:
     def _cauchy(self) -> tuple[Floats, Floats]:
         """Two (n, k) arrays of the documents' rank p-values as Cauchy variables: with the tested score below, and not below."""
         n = len(self.calibration)
-        columns = zip(self._ordered, self.calibration.T, strict=True)
-        larger = np.stack([n - np.searchsorted(ordered, column, side="left") for ordered, column in columns], axis=1)
-        return cauchy(larger / (n + 1)), cauchy((larger + 1) / (n + 1))
+        variables = cauchy(np.arange(n + 2) / (n + 1))  # of every rank p-value
+        larger = np.empty(self.calibration.shape, dtype=np.intp)
+        for at_least, column in zip(larger.T, self.calibration.T, strict=True):
+            order = np.argsort(column)
+            ordered = column[order]
+            first = np.arange(n) * np.append(True, ordered[1:] > ordered[:-1])  # the place of the first of equal scores, or 0
+            at_least[order] = n - np.maximum.accumulate(first)
+        return variables[larger], variables[larger + 1]
 
     def at_least_as_extreme(self, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
         """(n,) flags: which documents of the population have a combined statistic at least as large as the tested document's.
@@ -109,7 +114,7 @@ def upper_p_value(p: float, n: int, confidence: float = 0.95) -> float:
     with b = p (n + 1) - 1 scores at least as large, the tail probability is below the Beta(b + 1, n - b) quantile).
     """
     exceeding = round(p * (n + 1)) - 1
-    return 1.0 if exceeding >= n else float(betaincinv(exceeding + 1, n - exceeding, confidence))
+    return 1.0 if exceeding >= n else quantile(exceeding + 1, n - exceeding, confidence)
 
 
 class Interval(NamedTuple):
@@ -124,11 +129,11 @@ def realised_false_positive_rate(alpha: float, n: int, confidence: float = 0.95)
 
     The rate has law Beta(k, n + 1 - k), k = floor(alpha (n + 1)) (Vovk 2012); k = 0 means that the rule never rejects.
     """
-    k = int(np.floor(alpha * (n + 1) + 1e-9))
+    k = min(int(np.floor(alpha * (n + 1) + 1e-9)), n)
     if k == 0:
         return Interval(0.0, 0.0)
     tail = (1 - confidence) / 2
-    return Interval(float(betaincinv(k, n + 1 - k, tail)), float(betaincinv(k, n + 1 - k, 1 - tail)))
+    return Interval(quantile(k, n + 1 - k, tail), quantile(k, n + 1 - k, 1 - tail))
 
 
 def _number(score: float) -> float:

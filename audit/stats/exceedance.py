@@ -19,10 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import betaincc, betaincinv
+from scipy.special import betaincc
 from scipy.stats import binom, hypergeom
 
 from llm_audit.stats._validate import level
+from llm_audit.stats.beta import quantile
 from llm_audit.stats.conformal import Interval
 
 
@@ -95,7 +96,7 @@ def rate_interval(above: int, n: int, honest: int, confidence: float = 0.95) -> 
     """
     n, honest = _sizes(n, honest)
     level = (1 - confidence) / 2
-    upper = 1.0 if above == n else float(betaincinv(above + 1, n - above, 1 - level))
+    upper = 1.0 if above == n else quantile(above + 1, n - above, 1 - level)
     moved = np.arange(above)
     others = hypergeom.sf(above - moved - 1, n - moved + honest, n - moved, above - moved)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
-from scipy.special import erf, softmax
 
 from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.common.paths import data_root
@@ -131,7 +131,8 @@ class Head:
         logits, attention = (_gelu(units) @ self.out.T).T
         weights = np.full(len(units), 1 / max(len(units), 1))
         if self.card.kind == "attention" and len(units):
-            weights = softmax(attention)
+            weights = np.exp(attention - attention.max())
+            weights /= weights.sum()
         return (logits + np.float32(self.out_bias)).astype(np.float32), weights.astype(np.float32)
 
     def score(self, scores: TokenScores) -> float:
@@ -185,7 +186,9 @@ def block_features(scores: TokenScores, statistics: tuple[str, ...]) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    return np.asarray(x * 0.5 * (1 + erf(x / np.sqrt(2))), dtype=np.float32)
+    # math.erf, as importing scipy.special takes longer than thousands of texts' heads
+    erf = np.fromiter(map(math.erf, (x / np.sqrt(2)).ravel().tolist()), np.float64, x.size).reshape(x.shape)
+    return np.asarray(x * 0.5 * (1 + erf), dtype=np.float32)
 
 
 def load_head(path: Path) -> Head:
