@@ -96,7 +96,8 @@ def _integrated(y: Floats, n: int, small: float, large: float) -> Floats:
     with np.errstate(divide="ignore"):
         log_pieces = (n - 1) * np.log(b) - b - gammaln(n) + log_a + np.log(_WEIGHTS * half)
     inside = logsumexp(log_pieces, axis=1)
-    return np.minimum(np.logaddexp(inside, one_sums(last, n)), 0.0)
+    out: Floats = np.minimum(np.logaddexp(inside, one_sums(last, n)), 0.0)
+    return out
 
 
 def _tilt(mean: Floats, small: float, large: float) -> Floats:
@@ -106,4 +107,5 @@ def _tilt(mean: Floats, small: float, large: float) -> Floats:
     """
     product, share = small * large, 1 / np.maximum(mean, 1.0)
     middle = 1 - 2 * product * share
-    return 2 * (1 - share) / (middle + np.sqrt(middle**2 - 4 * product * (1 - share)))
+    smaller: Floats = 2 * (1 - share) / (middle + np.sqrt(middle**2 - 4 * product * (1 - share)))
+    return smaller
