@@ -35,6 +35,9 @@ class Text:
         text: what is judged.
         name: what reports call it.
 
+    Raises:
+        InvalidConfiguration: the text is no string.
+
     >>> Text("Call me Ishmael.", name="novel").name
     'novel'
     """

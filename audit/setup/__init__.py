@@ -41,6 +41,9 @@ class Setup:
         jobs: processes that score; the numbers are the same for any.
         max_tokens: texts that are longer are not assessed; None: all are.
 
+    Raises:
+        InvalidConfiguration: a field holds what it cannot hold. Whether a name stands for something is seen when it is opened.
+
     >>> Setup(model="./my-model", population="mine").device
     'cpu'
     """
