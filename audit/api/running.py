@@ -38,10 +38,11 @@ def plain_setup(setup: AnySetup) -> Setup:
     return setup.setup if isinstance(setup, OpenSetup) else setup or Setup()
 
 
-def check_alpha(alpha: float) -> None:
-    """Refuse a level outside (0, 1). Raises InvalidConfiguration."""
-    if not isinstance(alpha, Real) or not 0 < alpha < 1:
-        shown = f"{alpha:g}" if isinstance(alpha, Real) else repr(alpha)
+def check_alpha(alpha: Any) -> None:
+    """Refuse what is no level: a number in (0, 1). Raises InvalidConfiguration."""
+    number = isinstance(alpha, Real)
+    if not number or not 0 < alpha < 1:
+        shown = f"{alpha:g}" if number else repr(alpha)
         raise InvalidConfiguration(f"alpha is {shown}; it must be a number above 0 and below 1, such as 0.01.")
 
 

@@ -62,7 +62,8 @@ class Setup:
     def __post_init__(self) -> None:
         for name in ("model", "reference", "population", "classifier"):
             self._expect(name, isinstance(getattr(self, name), (str, os.PathLike, type(None))), "a name, or None")
-        several = not isinstance(self.detectors, str) and all(isinstance(name, str) for name in self.detectors)
+        named: Any = self.detectors
+        several = not isinstance(named, str) and all(isinstance(name, str) for name in named)
         self._expect("detectors", several, "several names, such as ('curvature',)")
         self._expect("device", self.device in DEVICES, f"one of {', '.join(DEVICES)}")
         self._expect("jobs", isinstance(self.jobs, int) and self.jobs > 0, "a number of processes, at least 1")

@@ -409,6 +409,13 @@ def test_tokens_that_the_named_tokenizer_does_not_have_are_said(tmp_path: Path, 
     assert any("Token 900,000 is none of" in note for note in report.documents[0].notes)
 
 
+def test_tokenizers_may_come_from_a_generator(model: str, marked: tuple[str, str]) -> None:
+    """It was read once to see that there are some, and the embedded model's took their place."""
+    key, texts = marked
+    report = llm_audit.watermark(keys=(name for name in [key]), token_ids=texts, tokenizers=(name for name in [model]))
+    assert report.documents[0] == llm_audit.watermark(keys=key, token_ids=texts, tokenizers=model).documents[0]
+
+
 def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str]) -> None:
     assert "nothing to test" in sentence(tool("watermark", "detect", "--key-file", marked[0]))
     assert tool("watermark", "detect", HUMAN).code == 2
