@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from llm_audit.api.rules import rules as rules
     from llm_audit.api.stored import read_report as read_report
     from llm_audit.api.stored import verify as verify
+    from llm_audit.api.watermark import new_watermark_key as new_watermark_key
     from llm_audit.api.watermark import probe_watermark as probe_watermark
     from llm_audit.api.watermark import watermark as watermark
+    from llm_audit.api.watermark import watermark_schemes as watermark_schemes
     from llm_audit.common.errors import AuditError as AuditError
     from llm_audit.common.errors import InvalidConfiguration as InvalidConfiguration
     from llm_audit.common.errors import InvalidInput as InvalidInput
@@ -68,7 +70,7 @@ _HOMES = {
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),
-    "api.watermark": ("probe_watermark", "watermark"),
+    "api.watermark": ("new_watermark_key", "probe_watermark", "watermark", "watermark_schemes"),
     "common.errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
     "results": ("Verdict",),
     "setup": ("Setup",),

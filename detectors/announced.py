@@ -21,7 +21,7 @@ from importlib.metadata import EntryPoint, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.common.files import sha256_of
 
 GROUP = "llm_audit.rules"
@@ -89,7 +89,7 @@ def switched_off() -> bool:
     """Whether the user wants no plugins. AuditError if the switch is set to anything but `off`: it may be meant as off."""
     value = os.environ.get(SWITCH, "")
     if value not in ("", "off"):
-        raise AuditError(f"{SWITCH} is {value!r}; set it to 'off' to leave plugins out, or not at all.")
+        raise InvalidConfiguration(f"{SWITCH} is {value!r}; set it to 'off' to leave plugins out, or not at all.")
     return value == "off"
 
 

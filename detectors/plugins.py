@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidConfiguration, NotAvailable
 from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, available, in_words, switched_off
 from llm_audit.detectors.rule import NotDerivable, Rule
 from llm_audit.results.rules import FAMILIES
@@ -64,7 +64,7 @@ def find_announced(family: str, names: Sequence[str], replacements: Sequence[Any
     announced = list(dict.fromkeys(announcement.name for announcement in available(f"{GROUP}.{family}")))
     unknown = sorted(set(names).difference(announced))
     if unknown:
-        raise AuditError(f"There is no rule {unknown[0]!r}; choose from {', '.join(announced)}.")
+        raise InvalidConfiguration(f"There is no rule {unknown[0]!r}; choose from {', '.join(announced)}.")
     wanted, instead = set(names) or set(announced), {rule.name: rule for rule in replacements}
     rules = {name: instead[name] for name in wanted & instead.keys()}
     surveyed = survey(family, wanted - instead.keys())
@@ -73,7 +73,7 @@ def find_announced(family: str, names: Sequence[str], replacements: Sequence[Any
             rules[rule.name] = rule if announcement.shipped else rule.adopted(announcement)
     for entry in surveyed:
         if names and entry.announcement.name not in rules:
-            raise AuditError(entry.reason)
+            raise NotAvailable(entry.reason)
         if entry.status == "broken":
             warnings.warn(f"{entry.reason} It is left out.", stacklevel=1)  # this line, so that it is said once
     return [rules[name] for name in sorted(rules)]

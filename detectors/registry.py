@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import distribution
 from typing import Any
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.announced import GROUP, OURS, available, switched_off
 from llm_audit.detectors.plugins import AnyRule, find_announced
 from llm_audit.results.rules import FAMILIES, RuleFacts
@@ -71,7 +71,7 @@ def explain(name: str) -> AnyRule:
             return rule
     near = get_close_matches(name, [word for rule in known for word in (rule.code, rule.name)], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise AuditError(f"There is no rule {name!r}.{hint} `llm-audit explain` lists all.")
+    raise InvalidConfiguration(f"There is no rule {name!r}.{hint} `llm-audit explain` lists all.")
 
 
 def conclude(family: str, subject: Any, terms: Any) -> Any:

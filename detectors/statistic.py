@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors import rank, registry
 from llm_audit.detectors.announced import GROUP, Announcement, available
 from llm_audit.detectors.plugins import find_announced, guarded
@@ -125,8 +125,8 @@ def find(names: Sequence[str], replacements: Sequence[StatisticRule] = (), famil
     for name in sorted(set(names).difference(rule.name for rule in chosen)):
         for other, purpose in _PURPOSES.items():
             if other != family and name in {announcement.name for announcement in available(f"{GROUP}.{other}")}:
-                raise AuditError(purpose.format(name))
-        raise AuditError(
+                raise InvalidConfiguration(purpose.format(name))
+        raise InvalidConfiguration(
             f"There is no detector {name!r}; choose from {', '.join(sorted(rule.name for rule in find((), replacements)))}."
         )
     if not names:
@@ -167,7 +167,7 @@ def known_to(
         wanted = bool(names) or detector in replacements
         if reason := _misfit(detector, codes, model, weights or {}):
             if wanted:
-                raise AuditError(reason)
+                raise InvalidConfiguration(reason)
             if _understands(detector, model):
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)
         else:
@@ -179,7 +179,7 @@ def fitting(detectors: Sequence[StatisticRule], model: str, replacements: Sequen
     """The detectors that can read scores of the model with that digest; AuditError if one of `replacements` cannot."""
     for detector in replacements:
         if reason := _misfit(detector, None, model, {}):
-            raise AuditError(reason)
+            raise InvalidConfiguration(reason)
     return [detector for detector in detectors if _understands(detector, model)]
 
 

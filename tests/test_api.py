@@ -9,6 +9,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,45 @@ def test_a_text_and_a_file_of_the_same_characters_get_the_same_answer(setup: llm
     assert second.model_copy(update={"name": first.name}) == first
     assert (short.p_value, short.verdict) == (None, Verdict.NOT_ASSESSABLE)
     assert report.manifest.alpha == 0.2 and report.manifest.finished is not None
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: llm_audit.detect(b"essay.txt"), "type bytes"),  # type: ignore[arg-type]
+        (lambda: llm_audit.detect({"name": "a text"}), "type dict"),
+        (lambda: llm_audit.detect([HUMAN, 5]), "type int"),  # type: ignore[list-item]
+        (lambda: llm_audit.detect(None), "llm_audit.Text"),  # type: ignore[arg-type]
+        (lambda: llm_audit.gate(llm_audit.Text("a")), "paths, as strings or pathlib.Path"),  # type: ignore[arg-type]
+        (lambda: llm_audit.gate(HUMAN, policy="llm-audit.toml"), "llm_audit.load_policy"),  # type: ignore[arg-type]
+        (lambda: llm_audit.detect(HUMAN, alpha="0.01"), "alpha is '0.01'"),  # type: ignore[arg-type]
+        (lambda: llm_audit.detect(HUMAN, setup={"model": "x"}), "an llm_audit.Setup"),  # type: ignore[arg-type]
+        (lambda: llm_audit.Text(b"bytes"), "holds a string"),  # type: ignore[arg-type]
+        (lambda: llm_audit.Setup(detectors="curvature"), r"\('curvature',\)"),  # type: ignore[arg-type]
+        (lambda: llm_audit.Setup(detectors=("nope",)).check(), "choose from"),
+        (lambda: llm_audit.Setup(device="tpu"), "cpu, cuda"),
+        (lambda: llm_audit.Setup(jobs=0), "at least 1"),
+        (lambda: llm_audit.Setup(max_tokens=-1), "a number of tokens"),
+        (lambda: llm_audit.Setup(model=5), "a name, or None"),  # type: ignore[arg-type]
+        (lambda: llm_audit.generate(None, "new.jsonl", count=0), "1 or more"),
+        (lambda: llm_audit.explain("AUD9999"), "There is no rule"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_a_sentence(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(llm_audit.InvalidConfiguration, match=said):
+        call()
+
+
+def test_a_text_in_the_place_of_a_path_is_told_how_to_be_given(setup: llm_audit.Setup) -> None:
+    (document,) = llm_audit.detect(Path(HUMAN).read_text(), setup=setup).documents
+    assert document.verdict is Verdict.ERROR and "llm_audit.Text" in document.summary and len(document.summary) < 250
+
+
+def test_a_report_is_shown_in_a_line(setup: llm_audit.Setup) -> None:
+    report = llm_audit.detect([TOO_SHORT, HUMAN], alpha=0.01, setup=setup)
+    verdict = report.documents[1].verdict.value
+    expected = f"<Report: Was this text machine-generated? 1 document not_assessable, 1 document {verdict}>"
+    assert repr(report) == str(report) == expected
 
 
 def test_one_path_needs_no_list_and_a_path_object_will_do(setup: llm_audit.Setup) -> None:

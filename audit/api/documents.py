@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, opened, plain_setup, prompt_in
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, one_or_several, opened, plain_setup, prompt_in
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import one_line
@@ -35,12 +35,19 @@ class Text:
         text: what is judged.
         name: what reports call it.
 
+    Raises:
+        InvalidConfiguration: the text is no string.
+
     >>> Text("Call me Ishmael.", name="novel").name
     'novel'
     """
 
     text: str
     name: str = "text"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise InvalidConfiguration(f"A Text holds a string, not something of the type {type(self.text).__name__}.")
 
     def read(self) -> RawText:
         """The text as if it had been read from a file in UTF-8."""
@@ -230,7 +237,7 @@ def _prompt(prompt: str | Path | None) -> str | None:
 
 def texts_of(texts: Texts) -> tuple[Given, ...]:
     """The argument `texts` as a tuple, also where it is a single path, `Text` or `File`."""
-    return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
+    return one_or_several(texts, (str, os.PathLike, Text, File), "paths of files, llm_audit.Text(...) or llm_audit.File(...)")
 
 
 def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> list[Source | RawText]:

@@ -81,6 +81,8 @@ def gate(
         raise InvalidConfiguration(
             "Updating a baseline needs its file, and all texts: name it, and no revision from which they differ."
         )
+    if policy is not None and not isinstance(policy, Loaded):
+        raise InvalidConfiguration("A policy comes from llm_audit.load_policy(FILE); give what that returns.")
     started, policy = now(), policy or load()
     changed_since = base_revision(os.environ) if changed_since == AUTO else changed_since
     setup = setup or _setup(policy)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_audit.api.running import StrPath
 from llm_audit.common.progress import Progress, silent
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "Loaded", "Store", "load_policy", "model_card", "score_cache"]
 
 
-def load_policy(config: Path | None = None, *, isolated: bool = False) -> Loaded:
+def load_policy(config: StrPath | None = None, *, isolated: bool = False) -> Loaded:
     """The policy of the working directory, for `gate`.
 
     Args:
@@ -33,7 +34,7 @@ def load_policy(config: Path | None = None, *, isolated: bool = False) -> Loaded
     """
     from llm_audit.policy import load
 
-    return load(config, isolated=isolated)
+    return load(None if config is None else Path(config), isolated=isolated)
 
 
 def model_card(model: str, progress: Progress = silent) -> list[tuple[str, object]]:

@@ -62,6 +62,8 @@ def generate(
     from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.vocabulary import tokens_of
 
+    if (count is not None and count < 1) or max_tokens < 1:
+        raise InvalidConfiguration("At least one text of one token is drawn: count and max_tokens must be 1 or more.")
     candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
         raise InvalidConfiguration(

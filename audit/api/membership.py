@@ -69,7 +69,8 @@ def order(
         InvalidInput: there is no text, or too few to come to a decision.
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
-    data = read_collection(listed(paths), text_field=text_field)
+    paths = listed(paths)
+    data = read_collection(paths, text_field=text_field)
     rows = [item.text for item in data.items]
     with naming_left_out(data.malformed):
         orders.check(len(rows), draws, shards, alpha)
@@ -93,7 +94,7 @@ def order(
     )
     return audit.finished(
         membership, target, (blind_baseline.rule.code, orders.rule.code), [data],
-        further=[other.session] if other else (), named=listed(paths),
+        further=[other.session] if other else (), named=paths,
     )  # fmt: skip
 
 
@@ -111,8 +112,8 @@ def canary(
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
     """
-    audit = Audit(alpha, setup, None, progress)
-    secrets = [canaries.check(name) for name in listed(names)]
+    audit, names = Audit(alpha, setup, None, progress), listed(names)
+    secrets = [canaries.check(name) for name in names]
     canaries.check_decidable(secrets, alpha)
     with audit.target() as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
@@ -123,7 +124,7 @@ def canary(
         f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
         conditions=audit.conditions(target, commitments=tuple(secret.commitment for secret in secrets)),
     )
-    return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=listed(names))
+    return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=names)
 
 
 def paired(
@@ -203,8 +204,8 @@ def identifier(
     Raises:
         InvalidInput: there are too few identifiers to come to a decision.
     """
-    audit = Audit(alpha, setup, seed_file, progress)
-    data = read_collection(listed(paths), text_field=text_field)
+    audit, paths = Audit(alpha, setup, seed_file, progress), listed(paths)
+    data = read_collection(paths, text_field=text_field)
     occurrences = identifiers.find(data.items)
     with naming_left_out(data.malformed):
         identifiers.check(occurrences, draws, alpha)
@@ -219,7 +220,7 @@ def identifier(
         conditions=audit.conditions(target, seed, documents=len(data.items), formats=formats),
         malformed=data.malformed,
     )
-    return audit.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
+    return audit.finished(membership, target, (identifiers.rule.code,), [data], named=paths)
 
 
 def dataset(
@@ -248,7 +249,8 @@ def dataset(
         progress: as for `order`.
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
-    suspects, others = (read_collection(listed(files), text_field=text_field) for files in (paths, held_out))
+    paths, held_out = listed(paths), listed(held_out)
+    suspects, others = (read_collection(files, text_field=text_field) for files in (paths, held_out))
     with naming_left_out((*suspects.malformed, *others.malformed)):
         datasets.check(suspects, others)
     with audit.target() as target, audit.further(control) as other:
@@ -275,7 +277,7 @@ def dataset(
         conditions=audit.conditions(target, seed, other, copies=compared.copies, groups=sizes),
         malformed=compared.malformed,
     )
-    named = (*listed(paths), *listed(held_out))
+    named = (*paths, *held_out)
     return audit.finished(
         membership, target, (blind_baseline.rule.code, datasets.rule.code), [suspects, others],
         further=[other.session] if other else (), named=named,
@@ -291,15 +293,15 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
         provenance: as for `dataset`.
         text_field: as for `dataset`.
     """
-    started = now()
-    suspects, others = (read_collection(listed(files), text_field=text_field) for files in (paths, held_out))
+    started, paths, held_out = now(), listed(paths), listed(held_out)
+    suspects, others = (read_collection(files, text_field=text_field) for files in (paths, held_out))
     seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, blind_baseline.LEVEL).own_seed
     compared = run.compare(suspects, others, seed)
     total, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, run.statement(provenance), seed, blind_baseline.LEVEL)
     report = run.report(membership, manifest, total=total, malformed=malformed)
-    return finished(report, started, (*listed(paths), *listed(held_out)))
+    return finished(report, started, (*paths, *held_out))
 
 
 def score(
@@ -340,7 +342,7 @@ def score(
     Raises:
         InvalidConfiguration: a score lacks what it needs, or arguments that do not go together.
     """
-    held_out = listed(held_out)
+    paths, held_out = listed(paths), listed(held_out)
     if held_out and member_field:
         raise InvalidConfiguration(
             "Held-out texts are named by files or by a field of each line: give held_out or member_field."
@@ -349,9 +351,9 @@ def score(
     available = find_scores(scores)
     others: Collection | None = None
     if member_field:
-        suspects, others = split_by_label(listed(paths), text_field=text_field, label_field=member_field)
+        suspects, others = split_by_label(paths, text_field=text_field, label_field=member_field)
     else:
-        suspects = read_collection(listed(paths), text_field=text_field)
+        suspects = read_collection(paths, text_field=text_field)
         others = read_collection(held_out, text_field=text_field) if held_out else None
     both = [suspects, *([others] if others else [])]
     with audit.target() as target, audit.further(reference) as second, audit.further(control) as third:
@@ -370,5 +372,5 @@ def score(
     return audit.finished(
         membership, target, [blind_baseline.rule.code] * bool(others) + sorted({score.code for score in chosen}), both,
         further=[extra.session for extra in (second, third) if extra], used=chosen,
-        named=[*listed(paths), *held_out, frequencies, prefix],
+        named=[*paths, *held_out, frequencies, prefix],
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+from collections import Counter
 from typing import Any
 
 from llm_audit import results
@@ -17,6 +18,16 @@ class Report(results.Report):
     `report.documents[0].p_value`, `report.membership`, `report.substitution`, `report.corpus`, `report.benchmark` and
     `report.gate` hold the results; `limits` says what the numbers do not prove.
     """
+
+    def __repr__(self) -> str:
+        single = [subject for subject in self.subjects if not isinstance(subject, results.Corpus | results.Benchmark)]
+        verdicts = Counter(f"{subject.kind} {subject.verdict.value}" for subject in single)
+        counted = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.items())
+        return (
+            f"<Report: {self.question} {counted or ', '.join(subject.kind for subject in self.subjects) or 'nothing judged'}>"
+        )
+
+    __str__ = __repr__
 
     @classmethod
     def of(cls, report: results.Report) -> Report:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import IOBase
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from llm_audit import results
 from llm_audit.api.report import Report
@@ -24,24 +27,50 @@ def opened(setup: AnySetup, progress: Progress) -> Iterator[OpenSetup]:
     if isinstance(setup, OpenSetup):
         yield setup
         return
-    with (setup or Setup()).open(progress) as ready:
+    with plain_setup(setup).open(progress) as ready:
         yield ready
 
 
 def plain_setup(setup: AnySetup) -> Setup:
-    """The plain `Setup` behind an open one; for None the default one."""
+    """The plain `Setup` behind an open one; for None the default one. Raises InvalidConfiguration: it is neither."""
+    if setup is not None and not isinstance(setup, (Setup, OpenSetup)):
+        raise InvalidConfiguration(f"setup must be an llm_audit.Setup, not of the type {type(setup).__name__}.")
     return setup.setup if isinstance(setup, OpenSetup) else setup or Setup()
 
 
-def check_alpha(alpha: float) -> None:
-    """Refuse a level outside (0, 1). Raises InvalidConfiguration."""
-    if not 0 < alpha < 1:
-        raise InvalidConfiguration(f"alpha is {alpha:g}; it must be above 0 and below 1, such as 0.01.")
+def check_alpha(alpha: Any) -> None:
+    """Refuse what is no level: a number in (0, 1). Raises InvalidConfiguration."""
+    number = isinstance(alpha, Real)
+    if not number or not 0 < alpha < 1:
+        shown = f"{alpha:g}" if number else repr(alpha)
+        raise InvalidConfiguration(f"alpha is {shown}; it must be a number above 0 and below 1, such as 0.01.")
+
+
+def one_or_several(given: Any, kinds: tuple[type, ...], expected: str) -> tuple[Any, ...]:
+    """An argument that may be one item or several, as a tuple.
+
+    Args:
+        given: by the caller.
+        kinds: of an item.
+        expected: these in words, for the error.
+
+    Raises:
+        InvalidConfiguration: it is something else, such as a dictionary or an open file, whose parts would be taken for paths.
+    """
+    if isinstance(given, kinds):
+        return (given,)
+    wrong: Any = given
+    if isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray, Mapping, IOBase)):
+        items = tuple(given)
+        if all(isinstance(item, kinds) for item in items):
+            return items
+        wrong = next(item for item in items if not isinstance(item, kinds))
+    raise InvalidConfiguration(f"Give {expected}, one or several, not something of the type {type(wrong).__name__}.")
 
 
 def listed(paths: StrPath | Iterable[StrPath]) -> tuple[str, ...]:
-    """One path or several, as strings."""
-    return (os.fspath(paths),) if isinstance(paths, (str, os.PathLike)) else tuple(os.fspath(path) for path in paths)
+    """One path or several, as strings. Raises InvalidConfiguration: they are no paths."""
+    return tuple(os.fspath(path) for path in one_or_several(paths, (str, os.PathLike), "paths, as strings or pathlib.Path"))
 
 
 def prompt_in(path: StrPath) -> str:

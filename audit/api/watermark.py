@@ -81,11 +81,11 @@ def watermark(
     check_alpha(alpha)
     started, texts = now(), texts_of(texts)
     chosen = read_keys(listed(keys), scheme)
-    files = listed(token_ids)
+    files, tokenizers = listed(token_ids), listed(tokenizers)
     if not texts and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
-    needs = bool(texts) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
-    readers = readers_of(listed(tokenizers), setup or Setup(), prompt, progress) if needs else ()
+    needs = bool(texts) or prompt is not None or calibrate is not None or bool(tokenizers)
+    readers = readers_of(tokenizers, setup or Setup(), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
     if calibrate is not None:
@@ -102,7 +102,7 @@ def watermark(
     report = judging.find_watermarks(entries, settings, find_rules(), manifest, progress, on_document)
     # Key files are not among the inputs: a digest of a file that holds little but a weak key would confirm a guess of it.
     named = [text for text in texts if isinstance(text, (str, Path))]
-    return finished(report, started, [*named, *files, prompt, *listed(tokenizers)])
+    return finished(report, started, [*named, *files, prompt, *tokenizers])
 
 
 def new_watermark_key(

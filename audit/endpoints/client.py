@@ -207,8 +207,8 @@ class Endpoint:
         except Broken as broken:
             result = broken
         self._patience.heard |= result.status is not None
-        silent = isinstance(result, Broken) and result.kind == "timeout" and not self._patience.heard
-        if isinstance(result, Broken) and silent:
+        unheard = isinstance(result, Broken) and result.kind == "timeout" and not self._patience.heard
+        if isinstance(result, Broken) and unheard:
             result = Broken("timeout", f"{result.reason} {_SILENT}")
         entry = self._note(ask, attempt, request, started, time.perf_counter() - begun, result)
         self._budget.settle(ask, _tokens(entry))
@@ -216,8 +216,8 @@ class Endpoint:
         if entry.status == 400 and "max_tokens" in request and "max_completion_tokens" in entry.reason:
             self._newer = True
             return 0.0
-        wait = None if silent else self._pause(attempt, entry)
-        if silent or entry.kind in _HOPELESS or (not run.reached and wait is None):
+        wait = None if unheard else self._pause(attempt, entry)
+        if unheard or entry.kind in _HOPELESS or (not run.reached and wait is None):
             run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
         self._count(entry, wait, run)
         return wait

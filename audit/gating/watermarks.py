@@ -39,6 +39,11 @@ class Check:
     reader: Reader
 
     @property
+    def asks(self) -> tuple[str, str, str]:
+        """The question: tables of a policy that ask a text the same one are one test of it."""
+        return self.must, self.key.id, self.reader.digest
+
+    @property
     def settings(self) -> run.Settings:
         """Settings for reading a text; their level is a placeholder, since each test gets its own."""
         return run.Settings(1.0, (self.key,), (self.reader,))
@@ -61,12 +66,12 @@ def checked(
         progress: called with the share of the texts that are done.
     """
     texts = [_to_test(item) for item in inputs]
-    testable = (item for item, text in zip(inputs, texts, strict=True) if text)
-    tests: Counter[str] = Counter(table.must for item in testable for table in item.watermarks)
+    asked = [list({checks[table].asks: checks[table] for table in item.watermarks}.values()) for item in inputs]
+    tests = Counter(check.must for text, of_text in zip(texts, asked, strict=True) if text for check in of_text)
     updated = []
-    for number, (item, text, document) in enumerate(zip(inputs, texts, documents, strict=True), start=1):
-        if text is not None and item.watermarks:
-            document = _with_results(document, text, [checks[table] for table in item.watermarks], tests, alpha)
+    for number, (text, of_text, document) in enumerate(zip(texts, asked, documents, strict=True), start=1):
+        if text is not None and of_text:
+            document = _with_results(document, text, of_text, tests, alpha)
         updated.append(document)
         progress(number / len(inputs))
     return updated

@@ -17,6 +17,9 @@ KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="digest by wh
 NullLaw = Annotated[dict[str, str | int | float], Field(description="law of one score under the null: its kind and numbers")]
 
 
+LogP = Annotated[float, Field(le=0)]
+
+
 class Summed(Model):
     """Sum of the scores of the distinct inputs of a reading: an exact tail of the law."""
 
@@ -100,8 +103,8 @@ class KeyedCalibration(_Keyed):
     """Rank of the text's p-value among those of unmarked texts of the user, under the same key."""
 
     kind: Literal["keyed_calibration"] = "keyed_calibration"
-    log_p: float = Field(description="of the whole text, natural logarithm")
-    references: Numbers = Field(description="the same of each unmarked text")
+    log_p: LogP = Field(description="of the whole text, natural logarithm")
+    references: tuple[LogP, ...] = Field(description="the same of each unmarked text")
     compared: Compared | None = Field(
         default=None,
         exclude_if=unset,

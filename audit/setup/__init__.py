@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from llm_audit.common.errors import about
+from llm_audit.common.errors import InvalidConfiguration, about
 from llm_audit.common.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from llm_audit.detectors.populations import Population
     from llm_audit.results import Manifest
     from llm_audit.scoring.session import Session
+
+
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Setup:
         jobs: processes that score; the numbers are the same for any.
         max_tokens: texts that are longer are not assessed; None: all are.
 
+    Raises:
+        InvalidConfiguration: a field holds what it cannot hold. Whether a name stands for something is seen when it is opened.
+
     >>> Setup(model="./my-model", population="mine").device
     'cpu'
     """
@@ -52,6 +58,21 @@ class Setup:
     cache: bool = True
     jobs: int = 1
     max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("model", "reference", "population", "classifier"):
+            self._expect(name, isinstance(getattr(self, name), (str, os.PathLike, type(None))), "a name, or None")
+        named: Any = self.detectors
+        several = not isinstance(named, str) and all(isinstance(name, str) for name in named)
+        self._expect("detectors", several, "several names, such as ('curvature',)")
+        self._expect("device", self.device in DEVICES, f"one of {', '.join(DEVICES)}")
+        self._expect("jobs", isinstance(self.jobs, int) and self.jobs > 0, "a number of processes, at least 1")
+        most = self.max_tokens
+        self._expect("max_tokens", most is None or (isinstance(most, int) and most > 0), "a number of tokens, or None")
+
+    def _expect(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise InvalidConfiguration(f"{name} is {getattr(self, name)!r}; it must be {expected}.")
 
     def check(self) -> None:
         """Check every name before a model is loaded, so that a wrong one does not cost a download.

@@ -123,6 +123,10 @@ class Exponential(Law):
         """Log of the tail of a Gamma(n, 1) sum, exact."""
         return gamma_tail.one_sum(total, n)
 
+    def log_tails(self, totals: ArrayLike, n: int) -> Floats:
+        """`log_tail` of several sums at once."""
+        return gamma_tail.one_sums(totals, n)
+
     def log_mgf(self, tilt: float) -> float:
         """Log E exp(tilt * score) = -log(1 - tilt)."""
         return -math.log1p(-tilt)
@@ -152,6 +156,10 @@ class WeightedExponential(Law):
     def log_tail(self, total: float, n: int) -> float:
         """Log of the tail of (1 - w) A + w B of two Gamma(n, 1) sums, exact."""
         return gamma_tail.weighted_pair(total, n, self.weight)
+
+    def log_tails(self, totals: ArrayLike, n: int) -> Floats:
+        """`log_tail` of several sums at once."""
+        return gamma_tail.weighted_pairs(totals, n, self.weight)
 
     def log_mgf(self, tilt: float) -> float:
         """Log E exp(tilt * score) = -log(1 - (1 - w) tilt) - log(1 - w tilt)."""

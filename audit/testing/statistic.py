@@ -37,32 +37,37 @@ def _rivals(rule: StatisticRule) -> int:
     return 2 * getattr(rule, "needs_rivals", False)
 
 
+def _value(rule: StatisticRule, scores: TokenScores) -> float:
+    """The statistic, which every clause needs to be a float."""
+    value = rule.statistic(scores)
+    assert isinstance(value, float), f"{rule.code} returns {type(value).__name__}, not float"
+    return value
+
+
 def _is_finite(rule: StatisticRule) -> None:
     for scores in sampled(rule):
-        value = rule.statistic(scores)
-        assert isinstance(value, float), f"{rule.code} returns {type(value).__name__}, not float"
-        assert math.isfinite(value), f"{rule.code} is not finite on {len(scores)} tokens"
+        assert math.isfinite(_value(rule, scores)), f"{rule.code} is not finite on {len(scores)} tokens"
     for scores in _certain(rule):
-        assert math.isfinite(rule.statistic(scores)), f"{rule.code} is not finite on a certain text"
+        assert math.isfinite(_value(rule, scores)), f"{rule.code} is not finite on a certain text"
 
 
 def _repeats_itself(rule: StatisticRule) -> None:
     for scores in sampled(rule):
-        first, second = rule.statistic(scores), rule.statistic(scores)
+        first, second = _value(rule, scores), _value(rule, scores)
         assert first == second, f"{rule.code} gives two numbers for the same scores"
 
 
 def _leaves_scores_alone(rule: StatisticRule) -> None:
     for scores in sampled(rule):
         before = scores.to_bytes()
-        rule.statistic(scores)
+        _value(rule, scores)
         assert scores.to_bytes() == before, f"{rule.code} changes the scores it is given"
 
 
 def _ignores_the_place(rule: StatisticRule) -> None:
     for scores in sampled(rule):
         moved = dataclasses.replace(scores, char_start=scores.char_start + 7, char_end=scores.char_end + 7)
-        assert rule.statistic(moved) == rule.statistic(scores), f"{rule.code} depends on where the text stands"
+        assert _value(rule, moved) == _value(rule, scores), f"{rule.code} depends on where the text stands"
 
 
 def _explains_in_numbers(rule: StatisticRule) -> None:
@@ -102,7 +107,7 @@ def likely_texts_preferred(rule: StatisticRule, sign: int) -> int:
             mass_above=np.where(changed, 1 - (1 - likely.mass_above) / 20, likely.mass_above).astype(np.float32),
             tie_mass=np.where(changed, likely.tie_mass / 20, likely.tie_mass).astype(np.float32),
         )
-        higher += sign * rule.statistic(likely) > sign * rule.statistic(unlikely)
+        higher += sign * _value(rule, likely) > sign * _value(rule, unlikely)
     return higher
 
 
@@ -117,12 +122,12 @@ def _follows_from_its_evidence(rule: StatisticRule) -> None:
     population = build(sheet, others, [rule])
     measured = Measurement[object](
         population.evidence([rule], [population.measure(text, [rule])]).model_copy(update={"weights": ()}),
-        statistic=Statistic(name=rule.name, value=rule.statistic(text), unit=rule.unit),
+        statistic=Statistic(name=rule.name, value=_value(rule, text), unit=rule.unit),
         shares=tuple(Share(name=name, value=value) for name, value in (rule.explain(text) if rule.explain else ())),
     )
     for alpha in (0.01, 0.5):
         result = check_reproducible(rule, measured, Terms(alpha, population=among(population)))
-        smaller = int((population.scores[rule.code][:, 0] >= np.float32(rule.statistic(text))).sum())
+        smaller = int((population.scores[rule.code][:, 0] >= np.float32(_value(rule, text))).sum())
         assert result.p_value == (1 + smaller) / 40, f"{rule.code} gives p = {result.p_value}, and no rank"
 
 

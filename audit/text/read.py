@@ -5,6 +5,7 @@ Every input yields a text or one sentence why not; a failure never loses another
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -196,6 +197,11 @@ def open_file(path: Path, name: str) -> BinaryIO:
     except PermissionError:
         raise Unreadable(f"No permission to read {name}: change its access rights or copy it.") from None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise Unreadable(
+                f"{name[:60]}… is no name of a file, with {len(name):,} characters: name a file, or give the text itself on "
+                "standard input ('-'; in Python, as llm_audit.Text)."
+            ) from None
         raise _broken(name, error) from None
     return file
 

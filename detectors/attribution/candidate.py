@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring import chat
 from llm_audit.scoring.chain import OFF, SERVERS, STEPS, Number, Server, chain
 from llm_audit.scoring.store import StoredModel
@@ -109,23 +109,25 @@ class Candidate:
         chosen = _chosen(spec, settings)
         template = chosen.pop("template", ["chat"])
         if len(template) > 1 or template[0] not in _TEMPLATES:
-            raise AuditError(f"{spec!r}: template is chat or none, not {'|'.join(template)!r}.")
+            raise InvalidConfiguration(f"{spec!r}: template is chat or none, not {'|'.join(template)!r}.")
         if not model:
-            raise AuditError(f"{spec!r} names no model; write MODEL@{settings}.")
+            raise InvalidConfiguration(f"{spec!r} names no model; write MODEL@{settings}.")
         weights = tuple(dict.fromkeys(chosen.pop("weights", [""])))
         if wrong := [name for name in weights if name not in ("", *WEIGHTS)]:
-            raise AuditError(f"{spec!r}: weights is one of {', '.join(WEIGHTS)}, or several with a bar; not {wrong[0]!r}.")
+            raise InvalidConfiguration(
+                f"{spec!r}: weights is one of {', '.join(WEIGHTS)}, or several with a bar; not {wrong[0]!r}."
+            )
         named = chosen.pop("sampler", [])
         samplers = [_sampler(spec, name) for name in named or [""]]
         numbers = {key: [_number(spec, key, value) for value in values] for key, values in chosen.items()}
         if any(count != 1 for count in numbers.pop("beams", [])):
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{spec!r}: beam search chooses among whole texts, so no token has a probability given those before it and no "
                 "test is exact; leave beams out, or name how single tokens are drawn."
             )
         count = math.prod(map(len, numbers.values())) * len(samplers) * len(weights)
         if count > MOST_SETTINGS:
-            raise AuditError(f"{spec!r} stands for {count:,} settings; at most {MOST_SETTINGS} are tried.")
+            raise InvalidConfiguration(f"{spec!r} stands for {count:,} settings; at most {MOST_SETTINGS} are tried.")
         decodings: list[Decoding] = []
         for order, server in samplers:
             _check_steps(spec, numbers, order, server)
@@ -148,7 +150,7 @@ class Candidate:
         if self.template == "none":
             return prompt
         if model.chat_template is None:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{self.model} has no chat template, so it is unknown how it was given the prompt; if as plain text, write "
                 f"{self.model}@template=none."
             )
@@ -162,9 +164,9 @@ def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
         key, _, values = (part.strip() for part in setting.partition("="))
         key = _ALIASES.get(key, key)
         if key not in keys:
-            raise AuditError(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(keys)}.")
+            raise InvalidConfiguration(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(keys)}.")
         if key in chosen:
-            raise AuditError(f"{spec!r} sets {key} twice; write alternatives with a bar: {key}=A|B.")
+            raise InvalidConfiguration(f"{spec!r} sets {key} twice; write alternatives with a bar: {key}=A|B.")
         chosen[key] = [value.strip() for value in values.split("|")]
     return chosen
 
@@ -177,7 +179,7 @@ def _sampler(spec: str, name: str) -> tuple[tuple[str, ...], Server | None]:
         return SERVERS[name].order, SERVERS[name]
     steps = tuple({"typ_p": "typical_p"}.get(step.strip(), step.strip()) for step in name.split(";"))
     if not set(steps) <= set(STEPS) or len(set(steps)) < len(steps):
-        raise AuditError(
+        raise InvalidConfiguration(
             f"{spec!r}: sampler is one of {', '.join(SERVERS)}, or an order of steps such as top_k;top_p;temperature, each "
             f"named once, of {', '.join(STEPS)}; not {name!r}."
         )
@@ -190,7 +192,9 @@ def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[st
         step = next(step for step, names in STEPS.items() if key in names)
         if step not in order and any(value != OFF[key] for value in values) and (key, values) != ("temperature", [0.0]):
             owner = f"the sampler of {server.name}" if server else "the order that you give"
-            raise AuditError(f"{spec!r} sets {key}, and {owner} has no step {step}; leave it out, or give another order.")
+            raise InvalidConfiguration(
+                f"{spec!r} sets {key}, and {owner} has no step {step}; leave it out, or give another order."
+            )
 
 
 def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server: Server | None) -> list[Decoding]:
@@ -209,7 +213,7 @@ def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server
             decodings.append(chain(order, {**shaping, **numbers}, server=server))
     except ValueError:
         listed = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
-        raise AuditError(f"{spec!r}: {listed} is no decoding setting; {RANGES}.") from None
+        raise InvalidConfiguration(f"{spec!r}: {listed} is no decoding setting; {RANGES}.") from None
     return decodings
 
 
@@ -220,5 +224,5 @@ def _number(spec: str, key: str, value: str) -> Number:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise AuditError(f"{spec!r}: {key} is {'a whole number' if whole else 'a number'}, not {value!r}.")
+        raise InvalidConfiguration(f"{spec!r}: {key} is {'a whole number' if whole else 'a number'}, not {value!r}.")
     return number

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.attribution.base import CandidateRule
@@ -71,11 +71,11 @@ def read_generations(path: Path) -> list[Generation]:
             records.append(record := Generation.model_validate_json(line))
             kinds.add((record.digest, record.decoding, record.template))
         except (ValidationError, ValueError) as error:
-            raise AuditError(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
+            raise InvalidInput(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
     if not records:
-        raise AuditError(f"{path} holds no generations.")
+        raise InvalidInput(f"{path} holds no generations.")
     if len(kinds) > 1:
-        raise AuditError(f"{path} mixes models or settings; a population is of one model under one setting.")
+        raise InvalidInput(f"{path} mixes models or settings; a population is of one model under one setting.")
     return records
 
 
@@ -86,7 +86,7 @@ def read_prompts(path: Path) -> list[str]:
         if line.strip():
             prompts.append(_prompt(line, ".jsonl" in path.suffixes, f"Line {number} of {path}"))
     if not prompts:
-        raise AuditError(f"{path} holds no prompts.")
+        raise InvalidInput(f"{path} holds no prompts.")
     return prompts
 
 
@@ -95,12 +95,12 @@ def _prompt(line: bytes, as_json: bool, where: str) -> str:
         try:
             return line.decode("utf-8-sig").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise AuditError(f"{where} is not UTF-8; convert the file first.") from error
+            raise InvalidInput(f"{where} is not UTF-8; convert the file first.") from error
     row = parse(line)
     if isinstance(row, str):
-        raise AuditError(f"{where} {row}; mend or remove it.")
+        raise InvalidInput(f"{where} {row}; mend or remove it.")
     if not isinstance(row.get("prompt"), str):
-        raise AuditError(f"{where} has no text in the field 'prompt'; mend or remove it.")
+        raise InvalidInput(f"{where} has no text in the field 'prompt'; mend or remove it.")
     return str(row["prompt"])
 
 
@@ -118,7 +118,7 @@ def reference_population(
     """
     (decoding,) = author.candidate.decodings
     if len({generation.prompt for generation in generations}) < 2:
-        raise AuditError("All generations are for one prompt; draw some for many, like those that the tested texts answer.")
+        raise InvalidInput("All generations are for one prompt; draw some for many, like those that the tested texts answer.")
     first = {generation.prompt: generation for generation in reversed(generations)}
     texts = [generation.text.rstrip("\n") for generation in first.values()]
     sheet = Datasheet(

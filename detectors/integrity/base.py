@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors import registry
 from llm_audit.detectors.announced import Announcement
 from llm_audit.detectors.plugins import guarded
@@ -144,7 +144,9 @@ def find_rules() -> list[IntegrityRule]:
     rules: dict[str, IntegrityRule] = {}
     for rule in registry.rules("integrity"):
         if isinstance(rule, IntegrityRule) and rules.setdefault(rule.code, rule) is not rule:
-            raise AuditError(f"Two integrity rules claim the code {rule.code}: {rules[rule.code].name} and {rule.name}.")
+            raise InvalidConfiguration(
+                f"Two integrity rules claim the code {rule.code}: {rules[rule.code].name} and {rule.name}."
+            )
     return list(rules.values())
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors import announced
 from llm_audit.detectors.announced import Announcement, available
 from llm_audit.detectors.membership.frequencies import Frequencies
@@ -105,7 +105,7 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     scores = [rule for rule in rules if isinstance(rule, MembershipScore)]
     if none := sorted(set(names).difference(score.name for score in scores)):
         known = ", ".join(sorted(score.name for score in find_scores()))
-        raise AuditError(f"There is no membership score {none[0]!r}; choose from {known}.")
+        raise InvalidConfiguration(f"There is no membership score {none[0]!r}; choose from {known}.")
     return sorted(scores, key=lambda score: (score.code, score.name))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.running_on import english
@@ -87,7 +87,7 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
         AuditError: too few different rows.
     """
     if len(set(rows)) < FEWEST:
-        raise AuditError(f"{FEWEST} different rows are needed to see whether they were sorted; there are {len(set(rows))}.")
+        raise InvalidInput(f"{FEWEST} different rows are needed to see whether they were sorted; there are {len(set(rows))}.")
     rng, n = generator(seed, "order gate"), len(rows)
     orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(DRAWS))])
     measured = {name: statistic(rows, orders) for name, statistic in OF_ORDERS.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.common.files import create
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
@@ -94,9 +94,11 @@ def new(name: str, *, count: int, length: int, before: str, created: str) -> tup
         try:
             create(path, text.encode(), mode=mode)
         except FileExistsError:
-            raise AuditError(f"Cannot write {path}: it exists already. A canary is drawn once; choose another name.") from None
+            raise InvalidConfiguration(
+                f"Cannot write {path}: it exists already. A canary is drawn once; choose another name."
+            ) from None
         except OSError as error:
-            raise AuditError(f"Cannot write {path}: {error.strerror}.") from error
+            raise NotAvailable(f"Cannot write {path}: {error.strerror}.") from error
     return paths
 
 
@@ -114,14 +116,14 @@ def check(name: str) -> Secret:
             raise ValueError
         expected = secret.public
     except (TypeError, ValueError) as error:
-        raise AuditError(f"{secret_path} is damaged: it does not hold what a canary's secret holds.") from error
+        raise InvalidInput(f"{secret_path} is damaged: it does not hold what a canary's secret holds.") from error
     if public.get("commitment") != secret.commitment:
-        raise AuditError(
+        raise InvalidInput(
             f"The secret {secret_path} does not match the commitment in {public_path}: one of them was changed, or belongs to "
             "another canary. No test is possible."
         )
     if different := [key for key in expected if public.get(key) != expected[key]]:
-        raise AuditError(f"{public_path} does not say what its secret says about {different[0]!r}: it was changed.")
+        raise InvalidInput(f"{public_path} does not say what its secret says about {different[0]!r}: it was changed.")
     return secret
 
 
@@ -133,25 +135,25 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_bytes())
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}. Both files of a canary are needed.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}. Both files of a canary are needed.") from error
     except ValueError as error:
-        raise AuditError(f"{path} is no canary file: it is not JSON.") from error
+        raise InvalidInput(f"{path} is no canary file: it is not JSON.") from error
     if (
         not isinstance(fields, dict)
         or fields.pop("kind", None) != f"llm-audit canary {kind}"
         or fields.pop("version", 0) != VERSION
     ):
-        raise AuditError(f"{path} is no {kind} file of a canary that this version reads.")
+        raise InvalidInput(f"{path} is no {kind} file of a canary that this version reads.")
     return fields
 
 
 def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
     """Refuse a canary that is named twice, and too few siblings for p <= alpha. Raises AuditError with the number needed."""
     if len({secret.seed for secret in canaries}) < len(canaries):
-        raise AuditError("One canary is named twice, or two have one seed; they would count as two. Name each once.")
+        raise InvalidConfiguration("One canary is named twice, or two have one seed; they would count as two. Name each once.")
     floor = permutation.rank_sum([0] * len(canaries), [secret.count for secret in canaries]).p_value
     if floor > alpha:
-        raise AuditError(
+        raise InvalidConfiguration(
             f"With {sum(secret.count for secret in canaries):,} unpublished strings no p-value is below "
             f"{p_value(floor, alpha)}; alpha {alpha:g} needs a canary with --count {permutation.draws_needed(alpha):,} or more."
         )

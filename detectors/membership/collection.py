@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidInput
 from llm_audit.reports.wording import notes
 from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
@@ -106,7 +106,7 @@ def split_by_label(
     sides = {label: [item for item, row in entries if row[label_field] == label] for label in (True, False)}
     for label, others in ((True, "false"), (False, "true")):
         if not sides[label]:
-            raise AuditError(
+            raise InvalidInput(
                 f"{_listed(paths)}: every label in the field {label_field!r} is {others}; a comparison needs members (true) "
                 f"and texts that were not trained on (false)."
             )
@@ -130,7 +130,7 @@ def _read(
             malformed.append(where(fault))
     if not entries:
         first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
-        raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
+        raise InvalidInput(f"{_listed(paths)}: there is no text that can be read.{first}")
     return entries, malformed
 
 
@@ -138,12 +138,12 @@ def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, C
     """For every line and text file: its name, a function that writes the note on a fault, and its fields or the fault."""
     files = list(map(Path, paths))
     if twice := next((path for path in files if sum(path.resolve() == other.resolve() for other in files) > 1), None):
-        raise AuditError(f"{twice} is named twice; its texts would count twice. Name each file once.")
+        raise InvalidInput(f"{twice} is named twice; its texts would count twice. Name each file once.")
     for path in files:
         if not path.exists():
-            raise AuditError(f"No such file: {path}. Check the path.")
+            raise InvalidInput(f"No such file: {path}. Check the path.")
         if path.suffix.lower() in _TABLES and not path.is_dir():
-            raise AuditError(f"{path} is a table, and would be read as one text; save its rows as JSON lines (.jsonl).")
+            raise InvalidInput(f"{path} is a table, and would be read as one text; save its rows as JSON lines (.jsonl).")
         if path.name.lower().endswith(_JSON_LINES) and not path.is_dir():
             for number, line in enumerate(open_lines(path), start=1):
                 if line.strip():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.membership.frequencies import Frequencies, read_counts, write_counts
@@ -106,10 +106,10 @@ def count_corpus(
             corpus has no text; the table cannot be written.
     """
     if output.exists():
-        raise AuditError(f"Cannot write {output}: it exists already.")
+        raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     for path in paths:
         if _kind(path) not in (".jsonl", ".txt", ".md"):
-            raise AuditError(f"{path} is no corpus: name .jsonl, .txt or .md files, plain or packed as .gz or .xz.")
+            raise InvalidInput(f"{path} is no corpus: name .jsonl, .txt or .md files, plain or packed as .gz or .xz.")
     kept = output.with_name(f"{output.name}.partial")
     names = [terminal_safe(str(path)) for path in (*paths, text_field)]  # of any bytes, and JSON holds text
     fresh = _Partial(tokenizer=tokenizer_digest(tokenizer), files=tuple(names[:-1]), text_field=names[-1])
@@ -132,7 +132,7 @@ def count_corpus(
     state.documents += waiting.count()
     if not state.documents:
         kept.unlink()
-        raise AuditError(f"The corpus has no text that can be counted ({state.malformed:,} malformed lines).")
+        raise InvalidInput(f"The corpus has no text that can be counted ({state.malformed:,} malformed lines).")
     table = Frequencies(counts, state.tokenizer, name, description, state.documents)
     table.save(output)
     kept.unlink()
@@ -213,7 +213,7 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _text(path: Path, line: bytes, text_field: str) -> tuple[str, str]:
@@ -239,9 +239,11 @@ def _continued(kept: Path, fresh: _Partial) -> tuple[NDArray[np.int64], _Partial
     try:
         counts, state = read_counts(kept, _Partial)
     except ValueError as error:
-        raise AuditError(f"{kept} is damaged: delete it to begin anew.") from error
+        raise InvalidInput(f"{kept} is damaged: delete it to begin anew.") from error
     if state.command != fresh.command:
-        raise AuditError(f"{kept} is of another command (files, model, field): repeat that one, or delete it to begin anew.")
+        raise InvalidConfiguration(
+            f"{kept} is of another command (files, model, field): repeat that one, or delete it to begin anew."
+        )
     return counts, state
 
 
@@ -250,5 +252,5 @@ def _same(path: Path, before: _Read, digest: Any) -> None:
         raise _changed_error(path)
 
 
-def _changed_error(path: Path) -> AuditError:
-    return AuditError(f"{path} has changed since the run that is to be continued: delete the .partial file to begin anew.")
+def _changed_error(path: Path) -> InvalidInput:
+    return InvalidInput(f"{path} has changed since the run that is to be continued: delete the .partial file to begin anew.")

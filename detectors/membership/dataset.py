@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.collection import Collection
@@ -67,7 +67,7 @@ def check(suspects: Collection, held_out: Collection) -> None:
     """Refuse too few documents. Raises AuditError with the number needed."""
     for side, collection in (("suspect", suspects), ("held-out", held_out)):
         if len(collection.documents) < FEWEST:
-            raise AuditError(
+            raise InvalidInput(
                 f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed, and "
                 f"{BLIND} of each side before {Gate.code} can say whether the sides differ without any model."
             )
@@ -184,7 +184,7 @@ def weights(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[n
 
 def _features(text: str, scores: TokenScores) -> NDArray[np.float64]:
     if not len(scores):
-        raise AuditError("A text has no tokens that the model can score; remove texts of a single token.")
+        raise InvalidInput("A text has no tokens that the model can score; remove texts of a single token.")
     return features(text[: int(scores.char_end[-1])], scores)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.common.files import atomic_write
 
 Card = TypeVar("Card", bound=BaseModel)
@@ -78,7 +78,7 @@ class Frequencies:
         try:
             counts, card = read_counts(path, _TableCard)
         except ValueError as error:
-            raise AuditError(
+            raise InvalidInput(
                 f"{path} is no table of token frequencies, or damaged: count one with `llm-audit membership frequencies`."
             ) from error
         return cls(counts, card.tokenizer, card.name, card.description, card.documents)
@@ -86,7 +86,7 @@ class Frequencies:
     def check(self, tokenizer: str, model_name: str) -> None:
         """Raise AuditError if another tokenizer than the model's, with that `tokenizer_digest`, counted this table."""
         if self.tokenizer != tokenizer:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"The token frequencies {self.name!r} were counted with another tokenizer ({self.tokenizer[:12]}) than that of "
                 f"{model_name} ({tokenizer[:12]}): count a corpus with `llm-audit membership frequencies --model {model_name}`."
             )
@@ -99,7 +99,7 @@ def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None
     try:
         atomic_write(path, content)
     except OSError as error:
-        raise AuditError(f"Cannot write {path}: {error.strerror}.") from error
+        raise NotAvailable(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def read_counts(path: Path, kind: type[Card]) -> tuple[NDArray[np.int64], Card]:
@@ -114,7 +114,7 @@ def read_counts(path: Path, kind: type[Card]) -> tuple[NDArray[np.int64], Card]:
             card = kind.model_validate_json((file.metadata() or {}).get("card", ""))
             counts = file.get_tensor("counts")
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     except (SafetensorError, ValidationError) as error:
         raise ValueError("not a file of counts") from error
     if counts.ndim != 1 or counts.dtype not in (np.uint32, np.int64) or len(counts) == 0 or counts.min() < 0:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.collection import Item
@@ -152,11 +152,11 @@ def check(identifiers: Sequence[Identifier], draws: int, alpha: float) -> None:
     """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
     if not identifiers:
         names = ", ".join(form.name for form in FORMATS)
-        raise AuditError(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
+        raise InvalidInput(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
     n = len(identifiers)
     if permutation.rank_sum([0] * n, [draws] * n).p_value > alpha:
         needed = permutation.pairs_needed(alpha, draws + 1)
-        raise AuditError(
+        raise InvalidConfiguration(
             f"{n} identifiers with {draws} draws each give no p-value below {p_value((draws + 1) ** -n, alpha)}; alpha "
             f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
         )

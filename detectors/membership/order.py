@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
@@ -41,14 +41,14 @@ def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
     """
     needed = max(permutation.rows_needed(alpha), 3)
     if n_rows < needed:
-        raise AuditError(f"The data set has {n_rows} rows; a p-value of {alpha:g} needs {needed} or more.")
+        raise InvalidInput(f"The data set has {n_rows} rows; a p-value of {alpha:g} needs {needed} or more.")
     if n_rows < LEAST_IN_SHARD * shards > LEAST_IN_SHARD:
-        raise AuditError(
+        raise InvalidConfiguration(
             f"{n_rows} rows do not make {shards} shards of {LEAST_IN_SHARD} rows or more; ask for at most "
             f"{n_rows // LEAST_IN_SHARD}."
         )
     if shards == 1 and draws < permutation.draws_needed(alpha):
-        raise AuditError(
+        raise InvalidConfiguration(
             f"With {draws} shuffles no p-value is below {p_value(1 / (draws + 1), alpha)}; alpha {alpha:g} needs --draws "
             f"{permutation.draws_needed(alpha)} or more, or more --shards."
         )

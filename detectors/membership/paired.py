@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
@@ -75,11 +75,11 @@ def read_pairs(path: Path) -> Pairs:
         items.append(item)
         digest.update(repr((item.public, item.private, item.document)).encode())
     if not items:
-        raise AuditError(
+        raise InvalidInput(
             f"{path} holds no pairs; each line needs the fields public and private. {' '.join(malformed[:1])}".strip()
         )
     if len(counts := {len(item.private) for item in items}) > 1:
-        raise AuditError(
+        raise InvalidInput(
             f"The items of {path} have {min(counts)} to {max(counts)} private versions; give every item the same number."
         )
     _check_private(items, path)
@@ -117,7 +117,7 @@ def _check_private(items: Sequence[Pair], path: Path) -> None:
     public = {item.public for item in items}
     published = [version for item in items for version in item.private if version in public]
     if published:
-        raise AuditError(
+        raise InvalidInput(
             f"{len(published):,} private versions in {path} are the public version of another item: they were published; the "
             f"first begins {published[0][:40]!r}."
         )
@@ -128,7 +128,7 @@ def check(pairs: Sequence[Pair], alpha: float) -> None:
     choices = len({pair.document for pair in pairs})
     needed = permutation.pairs_needed(alpha, 1 + len(pairs[0].private))
     if choices < needed:
-        raise AuditError(
+        raise InvalidInput(
             f"There are {choices} independent choices of a version; a p-value of {alpha:g} needs {needed} or more."
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.common.progress import Progress, part
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MembershipScore, Passes
@@ -81,7 +81,7 @@ def passes(
     for item, *runs in zip(items, *streams.values(), strict=True):
         by_kind: dict[str, TokenScores] = dict(zip(streams, runs, strict=True))
         if not all(len(run) for run in by_kind.values()):
-            raise AuditError(f"{item.name} has no tokens that the model can score; remove it.")
+            raise InvalidInput(f"{item.name} has no tokens that the model can score; remove it.")
         end = int(by_kind["scores"].char_end[-1])
         yield Passes(text=item.text[:end], frequencies=material.frequencies, **by_kind)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.common.files import create
 
 KIND = "llm-audit seed"
@@ -65,19 +65,19 @@ def seed_for(question: Question, file: Path | None, created: str) -> str:
         try:
             create(file, (json.dumps(fields | {"seed": seed, "created": created}, indent=2) + "\n").encode())
         except OSError as error:
-            raise AuditError(f"Cannot write the seed file {file}: {error.strerror}.") from error
+            raise NotAvailable(f"Cannot write the seed file {file}: {error.strerror}.") from error
         return seed
     try:
         registered = json.loads(file.read_bytes())
         seed = registered["seed"]
         different = [key for key in fields if registered.get(key) != fields[key]]
     except OSError as error:
-        raise AuditError(f"The seed file {file} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(f"The seed file {file} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AuditError(f"{file} is no seed file; name one that a test has written, or a new one.") from error
+        raise InvalidInput(f"{file} is no seed file; name one that a test has written, or a new one.") from error
     if different:
         key = different[0]
-        raise AuditError(
+        raise InvalidConfiguration(
             f"The seed file {file} was registered for another {key} ({registered.get(key)!r}, not {fields[key]!r}); test what "
             "was registered, or name a new file."
         )

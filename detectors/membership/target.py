@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import NotAvailable
 from llm_audit.common.progress import Progress, silent
 from llm_audit.results import StartToken
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
@@ -74,7 +74,7 @@ class Target:
     ) -> Iterator[TokenScores]:
         for scores in self.session.score(texts, Request(windowing, top_k=top_k), progress):
             if not np.isfinite(scores.logprob).all():
-                raise AuditError(
+                raise NotAvailable(
                     f"The model {self.session.model.name} gives probabilities that are no numbers: its weights are damaged, or "
                     "too large for the type it computes in. Fetch or copy it again."
                 )

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.common.paths import data_root
 from llm_audit.detectors.statistic import StatisticRule, statistic_rule
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
@@ -200,7 +200,7 @@ def load_head(path: Path) -> Head:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise AuditError(f"The classifier {path} cannot be read: {error.strerror}.") from error
+        raise NotAvailable(f"The classifier {path} cannot be read: {error.strerror}.") from error
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         card = Card.model_validate_json(header["__metadata__"]["card"])
@@ -219,7 +219,7 @@ def load_head(path: Path) -> Head:
         ):
             raise ValueError("inconsistent")
     except (SafetensorError, ValidationError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise AuditError(f"{path} is not a classifier of this version of llm-audit; train it anew.") from error
+        raise NotAvailable(f"{path} is not a classifier of this version of llm-audit; train it anew.") from error
     return head
 
 
@@ -235,7 +235,7 @@ def resolve(spec: str) -> Head:
     if not path.exists():
         saved = sorted(file.stem for file in (data_root() / "classifiers").glob("*.safetensors"))
         known = f"yours are {', '.join(saved)}" if saved else "you have none yet"
-        raise AuditError(f"There is no classifier {spec!r}: {known}; `llm-audit train` makes one.")
+        raise NotAvailable(f"There is no classifier {spec!r}: {known}; `llm-audit train` makes one.")
     return load_head(path)
 
 
@@ -246,7 +246,7 @@ def path_of(name: str) -> Path:
         AuditError: it cannot be a name.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name):
-        raise AuditError(f"{name!r} is not a classifier name: use lower-case letters, digits, '.', '_' and '-'.")
+        raise InvalidConfiguration(f"{name!r} is not a classifier name: use lower-case letters, digits, '.', '_' and '-'.")
     return data_root() / "classifiers" / f"{name}.safetensors"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
@@ -71,21 +71,21 @@ def hidden_layers(detectors: Sequence[StatisticRule]) -> tuple[int, ...]:
     wanted = {detector.hidden_layers: detector for detector in detectors if detector.hidden_layers}
     if len(wanted) > 1:
         names = " and ".join(detector.name for detector in wanted.values())
-        raise AuditError(f"The detectors {names} read different layers; run them one at a time with --detector.")
+        raise InvalidConfiguration(f"The detectors {names} read different layers; run them one at a time with --detector.")
     return next(iter(wanted), ())
 
 
 def check_comparable(session: Session, population: Population) -> None:
     """Raise AuditError if session and population have different models, or if the population holds a model's texts."""
     if population.datasheet.author is not None:
-        raise AuditError(
+        raise InvalidConfiguration(
             f"The population {population.datasheet.name} holds texts by {population.datasheet.author}, not by people; it "
             "serves `llm-audit attribute`."
         )
     if session.conditions(request_for(population)) != population.datasheet.scorer:
         sheet = population.datasheet
         expected = sheet.model if sheet.reference is None else f"{sheet.model} with reference {sheet.reference}"
-        raise AuditError(
+        raise InvalidConfiguration(
             f"The population {sheet.name} was scored by {expected}, on other terms than {session.model.name} here "
             f"({session.dtype}); build one for this model with `llm-audit calibrate`."
         )

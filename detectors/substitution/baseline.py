@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.common.files import create
 from llm_audit.endpoints.records import Surface
 
@@ -38,9 +38,9 @@ class Baseline:
     created: str
     content: Mapping[str, Any]
 
-    def unreadable(self) -> AuditError:
+    def unreadable(self) -> InvalidInput:
         """The error that the content is not what this version writes."""
-        return AuditError(f"{self.path} is no baseline that this version reads.")
+        return InvalidInput(f"{self.path} is no baseline that this version reads.")
 
 
 def write(path: Path, kind: str, model: str, surface: Surface, created: str, content: Mapping[str, Any]) -> None:
@@ -49,16 +49,16 @@ def write(path: Path, kind: str, model: str, surface: Surface, created: str, con
     try:
         create(path, (json.dumps(everything, indent=1) + "\n").encode())
     except OSError as error:
-        raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
+        raise NotAvailable(f"Cannot write the baseline {path}: {error.strerror}.") from error
 
 
 def check_new(path: Path) -> None:
     """Refuse a place where no baseline can be written, before anything is asked. Raises AuditError."""
     folder = path.parent
     if not folder.is_dir():
-        raise AuditError(f"Cannot write the baseline {path}: its folder does not exist.")
+        raise NotAvailable(f"Cannot write the baseline {path}: its folder does not exist.")
     if path.is_symlink() or not os.access(folder, os.W_OK | os.X_OK):
-        raise AuditError(f"Cannot write the baseline {path}: its folder allows no new file of this name.")
+        raise NotAvailable(f"Cannot write the baseline {path}: its folder allows no new file of this name.")
 
 
 def read(path: Path, model: str, surface: Surface) -> Baseline:
@@ -69,18 +69,18 @@ def read(path: Path, model: str, surface: Surface) -> Baseline:
     """
     try:
         if not path.is_file():  # a pipe may keep us waiting, a device has no end
-            raise AuditError(f"The baseline {path} cannot be read: it is not a plain file.")
+            raise InvalidInput(f"The baseline {path} cannot be read: it is not a plain file.")
         content = json.loads(path.read_bytes())
         baseline = Baseline(path, str(content["kind"]), str(content["created"])[:LONGEST], content)
         version, named = content["version"], str(content["model"])
     except OSError as error:
-        raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(f"The baseline {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise AuditError(f"{path} is no baseline; name one that this command has written, or a new file.") from error
+        raise InvalidInput(f"{path} is no baseline; name one that this command has written, or a new file.") from error
     if version != VERSION or baseline.kind not in (ROWS, ANSWERS):
         raise baseline.unreadable()
     if named != model:
-        raise AuditError(f"The baseline {path} is of the model {named[:LONGEST]!r}, not {model!r}.")
+        raise InvalidConfiguration(f"The baseline {path} is of the model {named[:LONGEST]!r}, not {model!r}.")
     if (asked := content.get("surface", surface)) != surface:
-        raise AuditError(f"The baseline {path} is of the surface {str(asked)[:LONGEST]}; ask with --surface as then.")
+        raise InvalidConfiguration(f"The baseline {path} is of the surface {str(asked)[:LONGEST]}; ask with --surface as then.")
     return baseline

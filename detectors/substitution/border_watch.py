@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from llm_audit.common.errors import AuditError, InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, border_tracking
 from llm_audit.detectors.substitution.baseline import Baseline
@@ -96,7 +96,7 @@ def find(source: Source, surface: Surface) -> list[str]:
     borders = sorted((prompt for prompt in CANDIDATES if worth[prompt] > 0), key=lambda prompt: -worth[prompt])
     if len(borders) < FEWEST:
         why = failures[0].reason if failures else "It may ignore temperature 1, or answer from a cache."
-        raise AuditError(
+        raise NotAvailable(
             f"The endpoint gave different answers of one token to {len(borders)} of {len(CANDIDATES)} prompts in {TRIALS} "
             f"requests each; {FEWEST} are needed. {why}"
         )
@@ -144,10 +144,10 @@ def take(source: Source, surface: Surface) -> Answers:
     """
     answers, failures = ask(source, find(source, surface), surface, KEPT, _KEEPING)
     if 2 * min(map(len, answers.values())) < KEPT:
-        raise AuditError(f"More than half of the requests for some prompt got no answer. {failures[0].reason}")
+        raise NotAvailable(f"More than half of the requests for some prompt got no answer. {failures[0].reason}")
     counts = [list(Counter(texts).values()) for texts in answers.values()]
     if border_tracking.dependent(counts, border_tracking.repeats(list(answers.values())), "baseline"):
-        raise AuditError(
+        raise NotAvailable(
             "The endpoint repeats its last answer to a prompt too often for independent draws, as from a cache; no baseline of "
             "it can be compared."
         )

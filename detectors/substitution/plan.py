@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.substitution import (
     border_inputs,
     border_tracking,
@@ -112,7 +112,7 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     """
     known = effects()
     if effect not in known:
-        raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
+        raise InvalidConfiguration(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
     ranks, level, size = known[effect].ranks, alpha / 2, measured_size()
     first = _allowed(sequential_requests(ranks, rate, level, power, size))
     sensitivity = float(np.mean(ranks * (size + 1) < 1.5))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidInput
 from llm_audit.text.lines import open_lines, parse
 
 FEWEST_WORDS = 4
@@ -60,16 +60,16 @@ def read_prompts(path: Path) -> tuple[str, ...]:
             row = parse(line)
             text = row if isinstance(row, str) else row.get("prompt", row.get("text"))
             if isinstance(row, str) or not isinstance(text, str) or not text.strip():
-                raise AuditError(f"Line {number:,} of {path} has no text in the field prompt or text.")
+                raise InvalidInput(f"Line {number:,} of {path} has no text in the field prompt or text.")
         else:
             try:
                 text = line.decode("utf-8-sig")
             except UnicodeDecodeError as error:
-                raise AuditError(f"Line {number:,} of {path} is not UTF-8.") from error
+                raise InvalidInput(f"Line {number:,} of {path} is not UTF-8.") from error
         texts.append(str(text).strip())
     prompts = tuple(dict.fromkeys(texts))
     if not prompts:
-        raise AuditError(f"{path} holds no prompts; write one a line.")
+        raise InvalidInput(f"{path} holds no prompts; write one a line.")
     return prompts
 
 
@@ -103,7 +103,7 @@ def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Gene
     n = min(audited, max(FEWEST, round(len(pool) * audited / wanted)))
     first, second = order[:n], order[n : n + honest]
     if len(first) < FEWEST or len(second) < FEWEST:
-        raise AuditError(
+        raise InvalidInput(
             f"{len(prompts)} prompts make {len(pool)} different questions; an audit needs {2 * FEWEST} or more, half of them "
             f"for the reference. Name a file with more or longer prompts."
         )

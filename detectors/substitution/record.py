@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import NotAvailable
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.substitution import prompt_tokens
 from llm_audit.detectors.substitution.prompts import pool_of
@@ -38,7 +38,7 @@ def record(
     known = capabilities.chat if surface == "chat" else capabilities.completions
     if known is None:
         because = capabilities.failures[0].reason if capabilities.failures else ""
-        raise AuditError(f"The endpoint gives no answers on the surface {surface}; nothing was recorded. {because}".strip())
+        raise NotAvailable(f"The endpoint gives no answers on the surface {surface}; nothing was recorded. {because}".strip())
     # A fixed draw, so that another run asks the same; which questions an audit uses is drawn later.
     pool = pool_of(prompts, count, np.random.default_rng(0))[:count]
     wanted = min(settings.alternatives, known.top_logprobs) or None

@@ -12,7 +12,7 @@ from math import exp
 
 from tokenizers import Tokenizer
 
-from llm_audit.common.errors import AuditError, local_packages
+from llm_audit.common.errors import InvalidConfiguration, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.substitution.reference import Favoured
 from llm_audit.endpoints.records import Reply, Surface, Token
@@ -89,7 +89,7 @@ class ReferenceModel:
         if self.surface == "completions":
             return prompt
         if self.stored.chat_template is None:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"The reference {self.stored.name} has no chat template, so nobody knows how a chat reads to it; ask the "
                 "endpoint for --surface completions, or name a folder with its chat_template."
             )

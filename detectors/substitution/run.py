@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import (
@@ -104,9 +104,11 @@ def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Al
         AuditError: nothing could be found under these settings, or the prompts are too few.
     """
     if settings.requests > settings.honest:
-        raise AuditError("There are more requests than honest answers to hold them against; ask for --honest as many or more.")
+        raise InvalidConfiguration(
+            "There are more requests than honest answers to hold them against; ask for --honest as many or more."
+        )
     if len(reference.allowed) < 2:
-        raise AuditError(
+        raise InvalidConfiguration(
             f"One {reference.words.variant} gives no honest distance: how far may an honest endpoint be from it? Allow two or "
             "more."
         )

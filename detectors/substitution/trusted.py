@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution import two_samples
@@ -52,7 +52,7 @@ class Trusted:
         replies = [reply for recorded in answered for reply in recorded]
         answers = [reply for reply in replies if is_question(reply)]
         if len({reply.ask.surface for reply in answers}) != 1:
-            raise AuditError(
+            raise InvalidInput(
                 "The journals of trusted endpoints hold "
                 + ("answers of chats and of completions" if answers else "no answers to questions")
                 + "; record them with `llm-audit substitution record`, on one surface."
@@ -61,7 +61,7 @@ class Trusted:
         lengths = sorted({reply.ask.max_tokens for reply in answers})
         if lengths != [tokens]:  # texts cannot be cut to a number of tokens
             listed = " and ".join(map(str, lengths))
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"The trusted answers were asked for {listed} tokens and this audit's for {tokens}; use --tokens {lengths[0]}"
                 + (", and journals of one length." if len(lengths) > 1 else ".")
             )
@@ -74,7 +74,7 @@ class Trusted:
             for number, by_prompt in enumerate(by_repeat, start=1)
         }
         if len(self._variants) < 2:
-            raise AuditError(
+            raise InvalidInput(
                 "One trusted answer to each question gives no honest distance: how far may an honest endpoint be from it? "
                 "Record with --repeats 2 or more, or name the journal of a second trusted endpoint."
             )
@@ -86,7 +86,7 @@ class Trusted:
         first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
         self._texts = [(prompt, text) for (prompt, _), text in first.items()]
         if not apart[np.isfinite(apart)].any():
-            raise AuditError(f"{self.no_signal_reason} Record another trusted endpoint too.")
+            raise InvalidInput(f"{self.no_signal_reason} Record another trusted endpoint too.")
 
     @property
     def name(self) -> str:

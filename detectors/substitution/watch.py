@@ -9,7 +9,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import NotAvailable
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import baseline, tracking
 from llm_audit.detectors.substitution.baseline import Baseline
@@ -123,7 +123,7 @@ def take(source: Source, count: int, surface: Surface) -> list[Row]:
     rows, outcomes = rows_of(source, count, surface)
     if len(rows) < FEWEST:
         other = "" if _failures(outcomes) else " Where they are hidden, take a baseline of border inputs (--border-inputs)."
-        raise AuditError(
+        raise NotAvailable(
             f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. "
             f"{_why_few(outcomes)}{other}"
         )

@@ -103,7 +103,9 @@ def parse_key(content: bytes, origin: str) -> Key:
     try:
         data = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        raise AuditError(f"{origin} is not a JSON object: give the file that watermark keygen wrote") from None
+        raise AuditError(
+            f"{origin} is not a JSON object, one in the file and each name once: give the file that watermark keygen wrote"
+        ) from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
         raise AuditError(f'{origin} is no key file: it must be a JSON object whose "schema" is "{SCHEMA}"')
     name, tokenizer, note = data.pop("scheme", None), data.pop("tokenizer", None), data.pop("note", None)

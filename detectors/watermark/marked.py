@@ -19,6 +19,7 @@ from llm_audit.results.watermark_evidence import (
     ProbedPhases,
     ProbedRepeats,
     ProbedTogether,
+    Summed,
 )
 
 Test = KeyedText | KeyedWindows | KeyedBets | ProbedChoices | ProbedRepeats | ProbedPhases
@@ -49,6 +50,7 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
     probe = evidence if isinstance(evidence, ProbedTogether) else None
     if any(test.tests != len(tests) for test in tests if isinstance(test, KeyedText | KeyedWindows | KeyedBets)):
         raise ValueError("the tests that share alpha are not those that are there")
+    _check_windows(tests)
     by_test = [_of_probe(test, probe) if probe else numbers(test) for test in tests]
     best = min(range(len(by_test)), key=lambda i: by_test[i].log_p)
     log_p, log_floor = times(Numbers(by_test[best].log_p, min(of_test.log_floor for of_test in by_test)), len(by_test))
@@ -73,6 +75,28 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
         assumptions=() if probe else rule.assumptions,
         method=rule.method,
     )
+
+
+def _check_windows(tests: tuple[Test, ...]) -> None:
+    """Check that the windows of a text are of the scores that its whole-text test under the same key sums up.
+
+    Raises:
+        ValueError: the counts, the law or the sum of the whole differ.
+    """
+    whole = {
+        (test.key, reading.reading): reading
+        for test in tests
+        if isinstance(test, KeyedText)
+        for reading in test.readings
+        if isinstance(reading, Summed)
+    }
+    for test in tests:
+        if isinstance(test, KeyedWindows):
+            reading = whole.get((test.key, test.reading))
+            if reading is None or (reading.distinct, reading.law) != (test.distinct, test.law):
+                raise ValueError("the windows are of other scores than the whole text")
+            if not math.isclose(reading.total, test.sums[0], rel_tol=1e-9, abs_tol=1e-9):
+                raise ValueError("the windows have another sum over the whole than the whole text")
 
 
 def _of_probe(test: Test, probe: ProbedTogether) -> Numbers:

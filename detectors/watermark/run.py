@@ -135,6 +135,11 @@ def read_ids(
                 f"Read again by {reader.name}, the text has other tokens than those that were given "
                 f"({len(again):,} against {len(ids):,}): test the ids, as here, and not the text alone."
             )
+    elif reader is not None and reading.text.ids.size:
+        largest = int(reading.text.ids.max())
+        notes.append(
+            f"Token {largest:,} is none of {reader.name}, which has {reader.size:,}: name the tokenizer that made these tokens."
+        )
     content = text or ""
     data = content.encode("utf-8", "surrogatepass") if content else reading.text.ids.tobytes()
     raw = RawText(name, hashlib.sha256(data).hexdigest(), "utf-8" if content else "token ids", content, len(data))

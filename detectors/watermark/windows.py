@@ -54,6 +54,8 @@ def scan_of(evidence: KeyedWindows) -> spans.Scan:
     check_laws(evidence.scheme, evidence.law)
     if affordable(evidence.draws) * evidence.distinct > MOST_CELLS:
         raise NotDerivable(f"{evidence.draws:,} simulated texts of {evidence.distinct:,} scores are too many to draw again")
+    if evidence.sums and not -1e-9 <= min(evidence.sums) <= max(evidence.sums) <= evidence.sums[0] + 1e-9:
+        raise ValueError("scores are never negative, so that no window has a sum below 0 or above that of the whole")
     rng = generator(evidence.seed, "windows")
     return spans.scanned(evidence.sums, evidence.distinct, law(evidence.law), rng, evidence.draws, evidence.least)
 

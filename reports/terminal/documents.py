@@ -47,8 +47,7 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     if result and result.reason not in document.summary:
         say(console, fmt.alone(document), indent=2)
     if document.verdict in fmt.NOT_JUDGED:
-        subject = "endpoint" if document.is_endpoint else "document"
-        say(console, f"No statement is made about this {subject}. It has neither passed nor failed.", indent=2)
+        say(console, fmt.no_statement(document), indent=2)
     if result and result.p_value is not None:
         _print_number(result, alpha, console, fmt.with_q(document, alpha))
     detectors = tuple(test for test in document.results if test not in document.integrity)

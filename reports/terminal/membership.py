@@ -22,7 +22,7 @@ def print_membership(membership: Membership, alpha: float, console: Console) -> 
     say(console, membership.claim, indent=2)
     say(console, membership.summary, indent=2, style="bold")
     if membership.verdict in fmt.NOT_JUDGED:
-        say(console, "No statement is made about this collection. It has neither passed nor failed.", indent=2)
+        say(console, fmt.no_statement(membership), indent=2)
     say(console, fmt.NO_SINGLE_TEXT, indent=2)
     say(console, f"Unit of the claim: {membership.unit}. Independent units: {fmt.units(membership)}.", indent=2)
     say(console, f"Non-members: {membership.provenance or 'not stated'}", indent=2)

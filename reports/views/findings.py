@@ -38,11 +38,6 @@ from llm_audit.results.rules import FAMILIES, Describe, RuleFacts
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
 
 
-def no_statement(subject: str) -> str:
-    """The sentence on a subject, such as a document or an endpoint, that was not judged."""
-    return f"No statement is made about this {subject}: it has neither passed nor failed."
-
-
 @dataclass(frozen=True)
 class Finding:
     """The verdict on one subject, or on one text of a corpus, with its numbers.
@@ -132,7 +127,7 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
     rule = describe("input" if document.verdict is Verdict.ERROR else family)
     sentences = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
-        sentences.append(no_statement("endpoint" if document.is_endpoint else "document"))
+        sentences.append(fmt.no_statement(document))
     for candidate_set in document.sets:
         numbers = [fmt.p_statement(candidate_set.p_value, None, alpha)] if candidate_set.p_value is not None else []
         numbers += [f"e = {fmt.e_value(candidate_set.e_value)}"] if candidate_set.e_value is not None else []
@@ -225,7 +220,7 @@ def _collection(membership: Membership, alpha: float, describe: Describe) -> Fin
     code = tests[0].rule if tests else membership.separations[0].rule if membership.separations else Gate.code
     sentences = [membership.summary, membership.claim]
     if membership.verdict in fmt.NOT_JUDGED:
-        sentences.append(no_statement("collection"))
+        sentences.append(fmt.no_statement(membership))
     sentences.append(f"Independent units: {fmt.units(membership)}.")
     for test in membership.tests:
         # What looks at the texts alone has a level of its own, which its reason states.
@@ -253,7 +248,7 @@ def _endpoint(substitution: Substitution, alpha: float, describe: Describe) -> F
     rule = describe("substitution")
     sentences = [f"{fmt.SERVED[substitution.served][1]}. {substitution.summary}", substitution.claim]
     if substitution.verdict in fmt.NOT_JUDGED:
-        sentences.append(no_statement("endpoint"))
+        sentences.append(fmt.no_statement(substitution))
     for test in substitution.tests:
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
     numbered = [test for test in substitution.tests if test.p_value is not None]
@@ -302,7 +297,7 @@ def _corpus(corpus: Corpus, manifest: Manifest, describe: Describe) -> list[Find
                 path=path_of(one_line(unread.name)),
                 p="–",
                 summary=plain(why_unread(unread)),
-                message=plain(f"{why_unread(unread)} {no_statement('document')}"),
+                message=plain(f"{why_unread(unread)} {fmt.no_statement()}"),
                 fingerprint=_fingerprint(broken.code, f"{unread.name}\0{unread.reason}"),
             )
             for unread in corpus.unread

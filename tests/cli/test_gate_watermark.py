@@ -95,6 +95,21 @@ def test_a_text_fails_without_the_mark_that_is_asked_for_and_with_the_one_that_i
     assert tool("gate", "answers/marked.txt", "essays/plain.txt").code == 0
 
 
+def test_tables_that_ask_a_text_the_same_are_one_test_of_it(tool: Tool, project: Path, tokenizer: str) -> None:
+    once = llm_audit.gate(["answers"])
+    Path("llm-audit.toml").write_text(
+        POLICY.format(tokenizer=tokenizer) + POLICY.format(tokenizer=tokenizer)[len("select = []") :]
+    )
+    twice = llm_audit.gate(["answers"])
+    assert [document.wanted for document in twice.documents] == [document.wanted for document in once.documents]
+
+
+def test_a_text_that_fails_is_not_said_to_have_neither_passed_nor_failed(tool: Tool, project: Path) -> None:
+    shown = " ".join(tool("gate", "answers").out.split())
+    assert "No statement is made about who wrote this document; it fails all the same." in shown
+    assert "neither passed nor failed" not in shown
+
+
 def test_a_report_is_verified_and_a_changed_number_of_tests_shows(tool: Tool, project: Path) -> None:
     tool("gate", ".", "-o", "r.json")
     verified = tool("verify", "r.json")

@@ -401,6 +401,21 @@ def test_texts_whose_tokens_are_others_when_read_again_say_so(model: str, marked
     assert any("Read again by" in note for note in notes)
 
 
+def test_tokens_that_the_named_tokenizer_does_not_have_are_said(tmp_path: Path, model: str, marked: tuple[str, str]) -> None:
+    """The key names no vocabulary, so that they can be tested; but nothing could be found if they are another model's."""
+    llm_audit.new_watermark_key(tmp_path / "any.json", "sglang-gumbel")
+    (tmp_path / "ids.json").write_text("[1, 2, 3, 900000, 4, 5, 6, 7]")
+    report = llm_audit.watermark(keys=tmp_path / "any.json", token_ids=tmp_path / "ids.json", tokenizers=model)
+    assert any("Token 900,000 is none of" in note for note in report.documents[0].notes)
+
+
+def test_tokenizers_may_come_from_a_generator(model: str, marked: tuple[str, str]) -> None:
+    """It was read once to see that there are some, and the embedded model's took their place."""
+    key, texts = marked
+    report = llm_audit.watermark(keys=(name for name in [key]), token_ids=texts, tokenizers=(name for name in [model]))
+    assert report.documents[0] == llm_audit.watermark(keys=key, token_ids=texts, tokenizers=model).documents[0]
+
+
 def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str]) -> None:
     assert "nothing to test" in sentence(tool("watermark", "detect", "--key-file", marked[0]))
     assert tool("watermark", "detect", HUMAN).code == 2

@@ -18,6 +18,7 @@ from llm_audit.detectors.origin import curvature, log_rank, lrr, perplexity_rati
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import certain_scores, check_rule, sample_scores
+from llm_audit.testing.statistic import CLAUSES
 
 PROVENANCE = {"gap": "AUD201", "e-process": "AUD202", "pit": "AUD203", "likelihood-ratio": "AUD204"}
 SCORES = sample_scores(90, np.random.default_rng(0))
@@ -65,6 +66,14 @@ def test_ours_are_announced_under_their_codes() -> None:
     rules = {rule.code: rule.name for rule in find(())}
     zero_shot = {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
     assert rules == zero_shot | {"AUD110": "classifier"}
+
+
+def test_a_statistic_of_another_type_is_said_so_by_every_clause_that_needs_a_number() -> None:
+    """An array gives no "truth value of an array is ambiguous", which tells its writer nothing."""
+    rule = dataclasses.replace(find(["lrr"])[0], statistic=lambda scores: scores.rank)
+    for clause in ("gives the same number for the same scores", "reads nothing but the scores"):
+        with pytest.raises(AssertionError, match="returns ndarray, not float"):
+            CLAUSES[clause](rule)
 
 
 def test_those_against_a_model_are_apart() -> None:

@@ -121,7 +121,7 @@ def test_next_to_a_verdict_stands_what_it_is_worth() -> None:
     assert "Population: essays-en (English student essays and news written before 2020), 1,999 documents of 192" in message
     assert "1 of 6 passages stands out" in message
     for document in (factory.not_assessable(), factory.unreadable()):
-        assert "it has neither passed nor failed" in alone(document).message
+        assert "It has neither passed nor failed" in alone(document).message
 
 
 def test_a_finding_is_where_the_text_stands_out_the_strongest_first() -> None:
@@ -180,7 +180,7 @@ def test_collections_and_endpoints(made: Callable[[], Report], code: str, said: 
 def test_what_was_not_measured_is_not_consistent() -> None:
     (found,) = findings(factory.not_measured_report(), described)
     assert found.verdict is Verdict.NOT_ASSESSABLE
-    assert "it has neither passed nor failed" in found.message
+    assert "It has neither passed nor failed" in found.message
 
 
 def test_candidates_have_a_code_of_their_own() -> None:

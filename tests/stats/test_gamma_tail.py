@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.special import gammaincc
+from scipy.special import gammaincc, gammaln, logsumexp
 from scipy.stats import gamma
 
 from llm_audit.stats import gamma_tail
@@ -40,6 +40,53 @@ def test_a_weighted_pair_is_an_integral(weight: float, total: float) -> None:
         lambda y: gamma.pdf(y, n) * gammaincc(n, max(0.0, (total - weight * y) / (1 - weight))), 0, 400, limit=500, epsrel=1e-11
     )
     assert math.exp(gamma_tail.weighted_pair(total, n, weight)) == pytest.approx(area, rel=1e-8)
+
+
+def slow_weighted_pair(total: float, n: int, weight: float) -> float:
+    """The same tail as a sum of positive terms, as many as total / w: a Gamma of the larger scale is one of the smaller scale
+    whose shape has K more, K negative binomial, so that P = sum_k P(K = k) P(Poisson(total / w) < 2n + k).
+    """
+    small, large = sorted((weight, 1 - weight))
+    x, ratio = total / small, small / large
+    decay = -math.log1p(-ratio)
+    k = np.arange(int(max(x, n / ratio) + 40 * math.sqrt(n) / ratio + 60 / decay) + 1, dtype=np.float64)
+    log_more = gammaln(n + k) - gammaln(n) - gammaln(k + 1) + n * math.log(ratio) - k * decay
+    counts = np.arange(2 * n + len(k) - 1, dtype=np.float64)
+    log_below = np.logaddexp.accumulate(counts * math.log(x) - gammaln(counts + 1) - x)[2 * n - 1 :]
+    return min(0.0, float(logsumexp(log_more + np.minimum(log_below, 0.0))))
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.1, 0.3, 0.49, 0.499999, 0.8])
+@pytest.mark.parametrize("n", [1, 2, 3, 32, 400])
+def test_a_weighted_pair_is_the_sum_of_its_slow_oracle(n: int, weight: float) -> None:
+    totals = n * np.array([0.001, 0.3, 0.9, 1.0, 1.2, 2.0, 9.0])
+    fast = gamma_tail.weighted_pairs(totals, n, weight)
+    for total, log_p in zip(totals.tolist(), fast.tolist(), strict=True):
+        assert log_p == pytest.approx(slow_weighted_pair(total, n, weight), abs=1e-9, rel=1e-11)
+        assert log_p == pytest.approx(gamma_tail.weighted_pair(total, n, weight), abs=1e-12, rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 50, 10_000])
+def test_a_weight_towards_nothing_leaves_one_sum(n: int) -> None:
+    """The oracle's terms are 10^8 and more here; the integral has as many nodes as ever."""
+    totals = n + math.sqrt(n) * np.array([-0.9, 0.0, 2.0, 8.0])
+    mean, one = gamma_tail.weighted_pairs(totals, n, 1e-9), gamma_tail.one_sums(totals, n)
+    assert mean == pytest.approx(one, rel=1e-6, abs=1e-7) and np.isfinite(mean).all()
+
+
+@pytest.mark.slow
+def test_small_weights_agree_with_the_oracle_too() -> None:
+    for n, total in ((32, 48.0), (200, 160.0), (200, 300.0)):
+        slow = slow_weighted_pair(total, n, 1e-4)
+        assert gamma_tail.weighted_pair(total, n, 1e-4) == pytest.approx(slow, rel=1e-9)
+
+
+def test_several_sums_at_once_are_the_sums_one_by_one() -> None:
+    totals = np.array([0.0, 1e-300, 3.0, 700.0, 10_000.0, 5e6])
+    for n in (0, 1, 7, 700, 10_000):
+        assert gamma_tail.one_sums(totals, n).tolist() == pytest.approx(
+            [gamma_tail.one_sum(total, n) for total in totals.tolist()], rel=1e-12
+        )
 
 
 def test_the_ends_of_the_weight_are_one_sum_and_equal_weights_two() -> None:

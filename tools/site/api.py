@@ -9,11 +9,23 @@ from typing import Any
 import llm_audit
 
 KINDS = (
-    ("Questions", ("detect", "attribute", "gate", "scan", "bench", "audit_endpoint", "watch_endpoint", "verify")),
+    (
+        "Questions",
+        (
+            *("detect", "attribute", "watermark", "gate", "scan", "bench"),
+            *("audit_endpoint", "watch_endpoint", "probe_watermark", "verify"),
+        ),
+    ),
     ("Membership", ()),
-    ("Setup", ("Setup", "EndpointSetup", "Text", "load_policy")),
+    ("Setup", ("Setup", "EndpointSetup", "Text", "File", "load_policy")),
     ("Reports", ("Report", "Scan", "ScanInterrupted", "read_report", "Verdict")),
-    ("Making things", ("calibrate", "train", "generate", "plan_audit", "probe_endpoint", "record_endpoint")),
+    (
+        "Making things",
+        (
+            *("calibrate", "train", "generate", "new_watermark_key", "watermark_schemes"),
+            *("plan_audit", "probe_endpoint", "record_endpoint"),
+        ),
+    ),
     ("Rules", ("rules", "explain")),
     ("Errors", ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable")),
 )

@@ -31,12 +31,17 @@ def command(
     scheme: str, output: Path, settings: tuple[str, ...], note: str | None, any_tokenizer: bool, setup: llm_audit.Setup
 ) -> None:
     """Run the command; the docstring for users is in `WATERMARK`."""
-    from llm_audit.api.watermark import new_watermark_key
-
-    key = new_watermark_key(
-        output, scheme, parameters=dict(map(_parameter, settings)), note=note, setup=None if any_tokenizer else setup
+    key = llm_audit.new_watermark_key(
+        output, scheme, parameters=_parameters(settings), note=note, setup=None if any_tokenizer else setup
     )
     click.echo(f"Key {key} of the scheme {one_line(scheme)} in {one_line(str(output))}, which only its owner can read.")
+
+
+def _parameters(settings: tuple[str, ...]) -> dict[str, object]:
+    parameters = dict(map(_parameter, settings))
+    if len(parameters) < len(settings):
+        raise click.UsageError("--set names a parameter twice: give it once.")
+    return parameters
 
 
 def _parameter(setting: str) -> tuple[str, object]:

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import Bits, Ints, Key63, Width, number
@@ -99,6 +99,12 @@ class LmWatermarking(GreenList):
     context_width: Width = 1
     self_salt: bool = False
     select_green_tokens: bool = True
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if self.prf == "minskipgram_prf" and self.context_width < 2:
+            raise ValueError("minskipgram_prf hashes pairs of tokens: context_width must be at least 2")
+        return self
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

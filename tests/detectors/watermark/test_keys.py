@@ -67,6 +67,12 @@ def test_the_id_depends_on_everything_that_decides() -> None:
         (b"\xff\xfe", "not a JSON object"),
         (b"[1, 2", "not a JSON object"),
         (b"[" * 100_000, "not a JSON object"),
+        (content() + content(key="1"), "one in the file"),
+        (content()[:-1] + b', "key": "1"}', "each name once"),
+        (
+            content(scheme="lm-watermarking", key="1", vocab_size=1000, prf="minskipgram_prf"),
+            "context_width must be at least 2",
+        ),
         (b"[1]", "no key file"),
         (b'{"key": "5"}', '"schema" is'),
         (content(schema="llm-audit/watermark-key/9"), '"schema" is'),

@@ -199,6 +199,23 @@ def test_tests_that_do_not_share_alpha_are_refused() -> None:
         marked.derive(Measurement(KeyedTogether(tests=(evidence,))), TERMS)
 
 
+def test_windows_of_other_scores_than_the_whole_text_are_refused() -> None:
+    """The statistic is the largest over windows, so that all others but it could be changed unnoticed."""
+    document = judged(ids(key("vllm-gumbel"), 60), key("vllm-gumbel"), windows=True)
+    assert document.combined is not None and isinstance(document.combined.evidence, KeyedTogether)
+    whole, part = document.combined.evidence.tests
+    assert isinstance(whole, KeyedText) and isinstance(part, KeyedWindows)
+    for change, said in (
+        ({"sums": (part.sums[0] - 1, *part.sums[1:])}, "another sum"),
+        ({"sums": (part.sums[0], -1.0, *part.sums[2:])}, "never negative"),
+        ({"sums": (part.sums[0], part.sums[0] + 1, *part.sums[2:])}, "never negative"),
+        ({"reading": "another"}, "other scores"),
+        ({"law": {"kind": "weighted-exponential", "weight": 0.3}}, "another null law|other scores"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            marked.derive(Measurement(KeyedTogether(tests=(whole, part.model_copy(update=change)))), TERMS)
+
+
 def test_unmarked_texts_under_the_deployed_key_are_another_null_printed_beside() -> None:
     marker = key("vllm-gumbel")
     settings = Settings(0.01, (marker,))
