@@ -28,7 +28,6 @@ from llm_audit.results import (
     Screened,
     Served,
     SetAttribution,
-    Substitution,
     Suppression,
     Verdict,
 )
@@ -108,15 +107,6 @@ MONTHS = (
 )
 
 NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
-
-
-def no_statement(subject: Document | Membership | Substitution | None = None) -> str:
-    """The sentence on a subject that was not judged; None: an input that could not be read."""
-    if isinstance(subject, Document) and subject.gate and subject.gate.failures:
-        return "No statement is made about who wrote this document; it fails all the same."
-    endpoint = isinstance(subject, Substitution) or (isinstance(subject, Document) and subject.is_endpoint)
-    kind = "endpoint" if endpoint else "collection" if isinstance(subject, Membership) else "document"
-    return f"No statement is made about this {kind}. It has neither passed nor failed."
 
 
 def p_value(p: float, alpha: float | None = None) -> str:

@@ -367,7 +367,7 @@ def score(
         seed = audit.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
         membership = run.score(
             target, run.compare(suspects, others, seed) if others else suspects, chosen, material,
-            alpha=alpha, seed=seed, provenance=provenance, control=third,
+            alpha=alpha, seed=seed, provenance=run.statement(provenance), control=third,
         )  # fmt: skip
     return audit.finished(
         membership, target, [blind_baseline.rule.code] * bool(others) + sorted({score.code for score in chosen}), both,

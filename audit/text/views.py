@@ -86,9 +86,8 @@ _STOP = regex.compile(
 _WRONGLY_DECODED = regex.compile(
     r"[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}|[\u0080-\u0084\u0086-\u009f]"
 )
-_TERMINAL = re.compile(
-    "\x1b(?:\\[[0-9;?]*[A-Za-z]|\\]8;[^\x07\x1b]{0,500}(?:\x07|\x1b\\\\))"
-)  # colours and links of a terminal
+# Colours and links of a terminal.
+_TERMINAL = re.compile("\x1b(?:\\[[0-9;?]*[A-Za-z]|\\]8;[^\x07\x1b]{0,500}(?:\x07|\x1b\\\\))")
 # Beside letters nobody sees them: controls, marks of annotations and places of objects, what is no character.
 _SHAPELESS = regex.compile(
     r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
@@ -398,5 +397,4 @@ def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 def _single_spaces(text: str) -> Iterable[Edit]:
     for match in _SPACES.finditer(text):
-        inside = match.start() > 0 and match.end() < len(text)
-        yield match.start(), match.end(), " " if inside else ""
+        yield match.start(), match.end(), " " if match.start() > 0 and match.end() < len(text) else ""

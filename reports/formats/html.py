@@ -23,6 +23,7 @@ from llm_audit.reports.views import benchmark, corpus, membership, substitution
 from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
 from llm_audit.reports.wording.not_read import not_read
 from llm_audit.reports.wording.origin import nearest_kind
+from llm_audit.reports.wording.unjudged import no_statement
 from llm_audit.results import Document, Population, Report, Result, Verdict
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters["verbatim"] = lambda text: Markup(escape(terminal_safe(text)))
-    jinja.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind)
+    jinja.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind, no_statement=no_statement)
     return jinja
 
 

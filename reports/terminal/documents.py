@@ -15,6 +15,7 @@ from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label,
 from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, judged_by, passages
 from llm_audit.reports.wording.origin import nearest_kind
+from llm_audit.reports.wording.unjudged import no_statement
 from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     if result and result.reason not in document.summary:
         say(console, fmt.alone(document), indent=2)
     if document.verdict in fmt.NOT_JUDGED:
-        say(console, fmt.no_statement(document), indent=2)
+        say(console, no_statement(document), indent=2)
     if result and result.p_value is not None:
         _print_number(result, alpha, console, fmt.with_q(document, alpha))
     detectors = tuple(test for test in document.results if test not in document.integrity)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llm_audit.reports import format as fmt
 from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
 from llm_audit.reports.views.membership import score_columns, set_aside
+from llm_audit.reports.wording.unjudged import no_statement
 from llm_audit.results import Gate, Membership, Result, Separation, is_blind
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def print_membership(membership: Membership, alpha: float, console: Console) -> 
     say(console, membership.claim, indent=2)
     say(console, membership.summary, indent=2, style="bold")
     if membership.verdict in fmt.NOT_JUDGED:
-        say(console, fmt.no_statement(membership), indent=2)
+        say(console, no_statement(membership), indent=2)
     say(console, fmt.NO_SINGLE_TEXT, indent=2)
     say(console, f"Unit of the claim: {membership.unit}. Independent units: {fmt.units(membership)}.", indent=2)
     say(console, f"Non-members: {membership.provenance or 'not stated'}", indent=2)

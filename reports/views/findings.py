@@ -18,6 +18,7 @@ from llm_audit.reports.views.corpus import taken_alone, title, why_unread
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.reports.views.places import Place, path_of, places
 from llm_audit.reports.wording.not_read import not_read
+from llm_audit.reports.wording.unjudged import no_statement
 from llm_audit.results import (
     Corpus,
     Document,
@@ -127,7 +128,7 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
     rule = describe("input" if document.verdict is Verdict.ERROR else family)
     sentences = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
-        sentences.append(fmt.no_statement(document))
+        sentences.append(no_statement(document))
     for candidate_set in document.sets:
         numbers = [fmt.p_statement(candidate_set.p_value, None, alpha)] if candidate_set.p_value is not None else []
         numbers += [f"e = {fmt.e_value(candidate_set.e_value)}"] if candidate_set.e_value is not None else []
@@ -220,7 +221,7 @@ def _collection(membership: Membership, alpha: float, describe: Describe) -> Fin
     code = tests[0].rule if tests else membership.separations[0].rule if membership.separations else Gate.code
     sentences = [membership.summary, membership.claim]
     if membership.verdict in fmt.NOT_JUDGED:
-        sentences.append(fmt.no_statement(membership))
+        sentences.append(no_statement(membership))
     sentences.append(f"Independent units: {fmt.units(membership)}.")
     for test in membership.tests:
         # What looks at the texts alone has a level of its own, which its reason states.
@@ -248,7 +249,7 @@ def _endpoint(substitution: Substitution, alpha: float, describe: Describe) -> F
     rule = describe("substitution")
     sentences = [f"{fmt.SERVED[substitution.served][1]}. {substitution.summary}", substitution.claim]
     if substitution.verdict in fmt.NOT_JUDGED:
-        sentences.append(fmt.no_statement(substitution))
+        sentences.append(no_statement(substitution))
     for test in substitution.tests:
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
     numbered = [test for test in substitution.tests if test.p_value is not None]
@@ -297,7 +298,7 @@ def _corpus(corpus: Corpus, manifest: Manifest, describe: Describe) -> list[Find
                 path=path_of(one_line(unread.name)),
                 p="–",
                 summary=plain(why_unread(unread)),
-                message=plain(f"{why_unread(unread)} {fmt.no_statement()}"),
+                message=plain(f"{why_unread(unread)} {no_statement()}"),
                 fingerprint=_fingerprint(broken.code, f"{unread.name}\0{unread.reason}"),
             )
             for unread in corpus.unread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llm_audit.common.templates import Template
 from llm_audit.reports.wording.integrity import tampering
-from llm_audit.results import Document, Verdict
+from llm_audit.results import Document, Membership, Substitution, Verdict
 from llm_audit.results.documents import WhyUnjudged
 
 NO_RUNNING_TEXT = Template("There is no running text, once white space and what stands apart are set aside.")
@@ -53,3 +53,12 @@ def reason_in(summary: str, document: Document) -> str | None:
     if not (summary.startswith(OPENING) and summary.endswith(after)):
         return None
     return summary[len(OPENING) : len(summary) - len(after)]
+
+
+def no_statement(subject: Document | Membership | Substitution | None = None) -> str:
+    """The sentence on a subject that was not judged; None: an input that could not be read."""
+    if isinstance(subject, Document) and subject.gate and subject.gate.failures:
+        return "No statement is made about who wrote this document; it fails all the same."
+    endpoint = isinstance(subject, Substitution) or (isinstance(subject, Document) and subject.is_endpoint)
+    kind = "endpoint" if endpoint else "collection" if isinstance(subject, Membership) else "document"
+    return f"No statement is made about this {kind}. It has neither passed nor failed."

@@ -137,7 +137,7 @@ def test_vllm_ids_for_the_asking_and_echo(tmp_path: Path) -> None:
 def test_log_probabilities_that_cannot_be_read_are_not_taken_for_hidden_ones(tmp_path: Path) -> None:
     def habit(exchange: Exchange, body: dict[str, Any]) -> bool:
         if exchange.path.endswith("/chat/completions"):
-            body["choices"][0]["logprobs"] = {"content": [{"token": " yes", "logprob": "-0.1"}]}
+            body["choices"][0]["logprobs"] = {"content": [{"token": " yes", "logprob": "likely"}]}
         return False
 
     found = probed(habit, tmp_path)

@@ -174,8 +174,19 @@ MET: dict[str, Callable[[Client], bool]] = {
     "evidence-other-text": lambda got: got.json()["choices"][0]["text"] == "Quite another answer?",
     "evidence-two-decimals": every_logprob(lambda logprob: logprob == round(logprob, 2)),
     "evidence-chosen-only": lambda got: got.last()["top_logprobs"] == [] and got.last()["logprob"] < 0,
+    "evidence-ids-alone": lambda got: (got.last()["token"], got.last()["bytes"]) == (None, None) and got.last()["id"].isdigit(),
+    "second-choice-first": lambda got: [choice["index"] for choice in got.json()["choices"]] == [1, 0],
+    "byte-order-mark": lambda got: got.body.startswith(b"\xef\xbb\xbf") and bool(got.json()),
 }
 """What that client sees of each behaviour."""
+
+NUMBERS: dict[str, Callable[[float], Any]] = {
+    "evidence-base-2": lambda number: number / math.log(2),
+    "evidence-whole-nats": round,
+    "evidence-floor": lambda number: max(number, -5.0),
+    "evidence-strings": str,
+}
+"""What the other behaviours make of each log-probability."""
 
 
 IGNORED = {
@@ -184,6 +195,7 @@ IGNORED = {
     "n-ignored": "n",
     "max-tokens-ignored": "max_tokens",
     "bias-ignored": "logit_bias",
+    "temperature-ignored": "temperature",
 }
 """The behaviours that change the request, and which parameter they take out of it."""
 
@@ -198,7 +210,7 @@ def test_an_ignored_parameter_of_the_numbered_request_never_reaches_the_server(h
     assert name in whole and spoilt == {key: value for key, value in whole.items() if key != name}
 
 
-@pytest.mark.parametrize("behaviour", [name for name in BEHAVIOURS if name not in IGNORED])
+@pytest.mark.parametrize("behaviour", [name for name in BEHAVIOURS if name not in IGNORED and name not in NUMBERS])
 def test_a_behaviour_meets_the_numbered_request_and_no_other(honest: str, behaviour: str) -> None:
     genuine = positions(Client(honest).json())
     with chaos(honest, behaviour, {1}) as proxy:
@@ -207,6 +219,17 @@ def test_a_behaviour_meets_the_numbered_request_and_no_other(honest: str, behavi
         assert MET[behaviour](spoilt), spoilt
         assert [exchange.number for exchange in proxy.seen] == [0, 1, 2]
         assert all(exchange.headers["authorization"] == f"Bearer {KEY}" for exchange in proxy.seen)
+
+
+@pytest.mark.parametrize("behaviour", NUMBERS)
+def test_every_number_of_the_numbered_request_is_changed_alike(honest: str, behaviour: str) -> None:
+    genuine = positions(Client(honest).json())
+    with chaos(honest, behaviour, {1}) as proxy:
+        before, spoilt = positions(Client(proxy.url).json()), positions(Client(proxy.url).json())
+    assert before == genuine
+    for sound, changed in zip(genuine, spoilt, strict=True):
+        for was, now in zip((sound, *sound["top_logprobs"]), (changed, *changed["top_logprobs"]), strict=True):
+            assert now["logprob"] == NUMBERS[behaviour](was["logprob"]) and now["id"] == was["id"]
 
 
 def test_logprobs_are_sound_before_the_middle_of_a_spoilt_answer(honest: str) -> None:

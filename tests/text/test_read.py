@@ -127,7 +127,7 @@ def test_a_missing_path_loses_no_other(essays: Path) -> None:
     assert problem(essays / "a.md" / "x").startswith("No such file")
     assert problem("").startswith("No such file")
     assert problem("a\0b").startswith("No such file")
-    assert "cannot be read" in problem("x" * 5000)
+    assert "is no name of a file, with 5,000 characters" in problem("x" * 5000)
 
 
 def test_a_folder_without_texts(tmp_path: Path) -> None:
