@@ -68,7 +68,7 @@ def _membership(folder: Path) -> None:
     _lines(folder / "pairs.jsonl", ({"public": public, "private": private} for public, private in made.pairs[64]))
     _lines(folder / "documents.jsonl", ({"text": text} for text in made.identifiers[64]))
     _lines(folder / "suspects.jsonl", ({"text": text} for text in made.members[64]))
-    _lines(folder / "unseen.jsonl", ({"text": text} for text in made.non_members[:200]))
+    _lines(folder / "unseen.jsonl", ({"text": text} for text in made.non_members[200:400]))
 
 
 def _project(folder: Path, human: str, machine: str) -> None:
