@@ -137,9 +137,7 @@ def last_digit(positions: Sequence[Position]) -> float:
     """The unit, in nats, to which the server rounds: 1, 0.1, 0.01 or 0.001; 0: finer, or too few numbers to tell."""
     numbers = [logprob for position in positions for logprob in (position.logprob, *(lp for _, lp in position.top))]
     usable = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
-    if len(usable) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(usable):
-        return 0.0
-    return unit_of(usable)
+    return unit_of(usable) if placeholders(positions).isdisjoint(usable) else 0.0
 
 
 def unit_of(numbers: Sequence[float]) -> float:

@@ -153,7 +153,7 @@ def content_of(message: dict[str, Any]) -> str:
 
 
 def name_of(data: dict[str, Any], name: str) -> str:
-    """The text of a field that holds a name, cut to `LONGEST_NAME`; "" if it has none."""
+    """The name that a field of an answer holds, such as the model's, cut to `LONGEST_NAME`; "" if it is no string."""
     return text_of(data, name)[:LONGEST_NAME]
 
 

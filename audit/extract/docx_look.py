@@ -302,7 +302,7 @@ def _is_white(color: Any) -> bool:
 
 
 def is_bright(color: str) -> bool:
-    """Whether a colour, as six hexadecimal digits, is so bright that it looks white."""
+    """Whether a colour, six hexadecimal digits RRGGBB, looks white: each of its channels is at least `_BRIGHT`."""
     return bool(re.fullmatch("[0-9A-Fa-f]{6}", color)) and min(bytes.fromhex(color)) >= _BRIGHT
 
 

@@ -82,7 +82,7 @@ def _filtered(filters: str) -> str:
 
 
 def _masked(style: Style) -> str:
-    """Whether a mask of nothing but transparent colours lies on an element."""
+    """The way in which a mask hides an element, which has none but transparent colours; "" if none does."""
     masks = [value for name, value in style.items() if name.removeprefix("-webkit-") in ("mask", "mask-image")]
     unseen = any(_INVISIBLE_MASK.search(mask) and not _VISIBLE_IN_MASK.search(mask) for mask in masks)
     return "transparent letters" if unseen else ""

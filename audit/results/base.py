@@ -17,7 +17,7 @@ def unset(value: object) -> bool:
 
 
 def empty(value: object) -> bool:
-    """Whether an optional list is empty, so that JSON leaves it out."""
+    """Whether an optional list is empty, or an optional flag false, so that JSON leaves it out."""
     return not value
 
 

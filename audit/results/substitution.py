@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, unset
+from llm_audit.results.base import Model, empty, unset
 from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
@@ -56,7 +55,7 @@ class Asking(Model):
     remarks: int = Field(ge=0, description="defects and repairs of single answers, each of which is a note")
     binary: bool = Field(
         default=False,
-        exclude_if=operator.not_,
+        exclude_if=empty,
         description="its logarithms are to base 2, and were converted to nats; not there: they are not",
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 DEVICES = ("cpu", "cuda")
+"""Where a model can compute."""
 
 
 @dataclass(frozen=True)

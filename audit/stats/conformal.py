@@ -65,9 +65,14 @@ class Ranked:
     calibration: Floats
 
     @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        """(k, n) places of the documents in the population, by each score, ascending."""
+        return np.argsort(self.calibration.T, axis=1)
+
+    @cached_property
     def _ordered(self) -> Floats:
         """(k, n) values of each score, ascending."""
-        return np.sort(self.calibration.T, axis=1)
+        return np.take_along_axis(self.calibration.T, self._order, axis=1)
 
     @cached_property
     def _cauchy(self) -> tuple[Floats, Floats]:
@@ -75,9 +80,7 @@ class Ranked:
         n = len(self.calibration)
         variables = cauchy(np.arange(n + 2) / (n + 1))  # of every rank p-value
         larger = np.empty(self.calibration.shape, dtype=np.intp)
-        for at_least, column in zip(larger.T, self.calibration.T, strict=True):
-            order = np.argsort(column)
-            ordered = column[order]
+        for at_least, order, ordered in zip(larger.T, self._order, self._ordered, strict=True):
             first = np.arange(n) * np.append(True, ordered[1:] > ordered[:-1])  # the place of the first of equal scores, or 0
             at_least[order] = n - np.maximum.accumulate(first)
         return variables[larger], variables[larger + 1]

@@ -100,7 +100,7 @@ class Bernoulli(Law):
         return tuple(math.log(q * (1 - p) / (p * (1 - q))) for q in shares)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
-        """Independent rows of zeros and ones."""
+        """An array of `shape` of independent Bernoulli variables, each 1 with probability `share`."""
         return (generator.random(shape) < self.share).astype(np.float64)
 
     def least(self, n: int) -> float:

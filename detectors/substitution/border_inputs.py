@@ -113,7 +113,7 @@ def measure(
 
 
 def _pair(chances: Mapping[str, float], tokens: tuple[str, str]) -> tuple[float, float]:
-    """Probabilities of the two, of what a token can be; rounding may take their sum above 1."""
+    """The probabilities of two first tokens of an answer, divided by their sum where rounding took that above 1."""
     p, q = (chances.get(token, 0.0) for token in tokens)
     return p / max(1.0, p + q), q / max(1.0, p + q)
 

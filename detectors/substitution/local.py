@@ -58,7 +58,7 @@ class LocalModel:
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Names of the variants: model and precision."""
+        """Names of the variants that the endpoint may be: the model in each allowed precision, as "MODEL, PRECISION"."""
         return tuple(f"{self.name}, {precision}" for precision in self.precisions)
 
     @property

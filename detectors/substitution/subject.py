@@ -96,7 +96,7 @@ def endpoint_of(source: Source) -> str:
 
 
 def spent(cost: Cost) -> Spent:
-    """The cost, for the report."""
+    """The requests, attempts and tokens that an audit cost, as its report holds them."""
     return Spent(
         requests=cost.requests,
         attempts=cost.attempts,
@@ -106,7 +106,7 @@ def spent(cost: Cost) -> Spent:
 
 
 def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
-    """Requests without an answer, for the report."""
+    """The requests that got no answer, with the reasons, as a report holds them."""
     return tuple(
         FailedRequest(request=failure.ask.name, kind=failure.kind, reason=failure.reason, attempts=failure.attempts)
         for failure in failures

@@ -279,6 +279,16 @@ def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, p
     assert "1 of 15 answers hold log-probabilities that contradict themselves" in found["summary"]
 
 
+def both_behind(behaviour: str, tool: Tool, honest: str, cheap: str, prompts: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The audit of the honest server behind such a proxy, found consistent, and of the cheap one, found inconsistent."""
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        sound = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    with chaos(cheap, behaviour, range(10**6)) as proxy:
+        other = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
+    assert (sound["served"], other["served"]) == ("consistent", "inconsistent")
+    return sound, other
+
+
 @pytest.mark.parametrize(
     ("behaviour", "said"),
     [
@@ -290,12 +300,9 @@ def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, p
 def test_poor_evidence_is_used_for_what_it_is(
     tool: Tool, honest: str, cheap: str, prompts: Path, behaviour: str, said: str
 ) -> None:
-    with chaos(honest, behaviour, range(10**6)) as proxy:
-        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
-    assert found["served"] == "consistent" and any(said in note for note in found["notes"])
-    with chaos(cheap, behaviour, range(10**6)) as proxy:
-        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
-    assert found["served"] == "inconsistent" and by_rule(found)["AUD401"]["effect"]["name"].startswith("distance")
+    sound, other = both_behind(behaviour, tool, honest, cheap, prompts)
+    assert any(said in note for note in sound["notes"])
+    assert by_rule(other)["AUD401"]["effect"]["name"].startswith("distance")
 
 
 @pytest.mark.parametrize(
@@ -312,12 +319,8 @@ def test_poor_evidence_is_used_for_what_it_is(
 def test_what_is_written_otherwise_is_no_other_model(
     tool: Tool, honest: str, cheap: str, prompts: Path, behaviour: str, said: str
 ) -> None:
-    with chaos(honest, behaviour, range(10**6)) as proxy:
-        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
-    assert found["served"] == "consistent" and any(said in note for note in (*found["notes"], ""))
-    with chaos(cheap, behaviour, range(10**6)) as proxy:
-        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
-    assert found["served"] == "inconsistent"
+    sound, _ = both_behind(behaviour, tool, honest, cheap, prompts)
+    assert not said or any(said in note for note in sound["notes"])
 
 
 def test_numbers_that_stand_for_all_below_them_are_no_other_model(tool: Tool, honest: str, prompts: Path) -> None:
