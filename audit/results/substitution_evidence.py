@@ -93,6 +93,11 @@ class Change(Model):
     kind: Literal["change"] = "change"
     before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
     rows: tuple[Numbers, ...]
+    binary: Literal["before", "after"] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="occasion whose rows are logarithms to base 2, and converted to nats for the test; None: neither",
+    )
 
 
 class Flaw(Model):
