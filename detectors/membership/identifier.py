@@ -175,8 +175,8 @@ def _bare(text: str) -> str:
 
 
 def _foretold(text: str, before: str) -> bool:
-    """Whether the context contains a part of an identifier; case and dashes, in which copies differ, are ignored."""
-    text, before = (piece.lower().replace("-", "") for piece in (text, before))
+    """Whether the context contains a part of an identifier, in whatever case, and however its characters are grouped."""
+    text, before = ("".join(filter(str.isalnum, piece.lower())) for piece in (text, before))
     return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
 
 
@@ -203,7 +203,9 @@ def check(identifiers: Sequence[Identifier], draws: int, alpha: float) -> None:
     """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
     if not identifiers:
         names = ", ".join(form.name for form in FORMATS)
-        raise InvalidInput(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
+        raise InvalidInput(
+            f"The documents hold no identifiers of a known format ({names}) that look drawn at random; this test needs them."
+        )
     n = len(identifiers)
     if permutation.rank_sum([0] * n, [draws] * n).p_value > alpha:
         needed = permutation.pairs_needed(alpha, draws + 1)
