@@ -58,6 +58,11 @@ class RelativeRanks(Model):
         exclude_if=unset,
         description="prompts all of whose texts are one and the same, of endpoint and reference; not there: not counted",
     )
+    alone: tuple[Count, Count] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="those where this is so of the endpoint alone, and of the reference alone; not there: not counted",
+    )
 
 
 class Kernel(Model):
