@@ -27,13 +27,13 @@ from llm_audit.detectors.substitution import (
 )
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, pool_of
 from llm_audit.detectors.substitution.questions import questions, texts
-from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.reference import TRUSTED, Reference
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.subject import Gathered, concluded, endpoint_of
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Reply, Source, in_nats
+from llm_audit.endpoints.records import Reply, Source, in_bits, in_nats
 from llm_audit.reports.wording import notes
 from llm_audit.results import Substitution
 from llm_audit.results.substitution_evidence import Exceedance
@@ -171,11 +171,15 @@ def _distances(
                 return ""
         measured = reference.distances(compared, k, progress)
         if k and _beyond(measured, null) > 0.5:
-            converted = reference.distances([in_nats(reply) for reply in compared], k, progress)
+            converted = reference.distances(list(map(in_nats, compared)), k, progress)
             if not _beyond(converted, null):  # numbers of another model are not the reference's times one factor
                 measured = converted
                 gathered.notes += [notes.OTHER_BASE.write()] * (not gathered.binary)
                 gathered.binary = True
+            elif reference.words is TRUSTED and not _beyond(reference.distances(list(map(in_bits, compared)), k), null):
+                gathered.results.clear()
+                gathered.notes.append(notes.TRUSTED_BASE.write())
+                return notes.TRUSTED_BASE.write()
         distances = Distances(
             reference.words,
             *reference.measures(k),
