@@ -10,7 +10,7 @@ import hashlib
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,8 +54,11 @@ KNOWN = frozenset(
 """Well-known identifiers, which occur in corpora whether or not they hold these documents."""
 
 TELLTALE = 4
-"""Length of a part of an identifier that must not occur in its context (a link named by its first digits reveals the rest),
-nor at the same place of an earlier one (a time, a sequence or a fixed beginning makes ranks depend on each other)."""
+"""Length of a part of an identifier that must not occur in its context: a link named by its first digits reveals the rest."""
+
+SHARED = {4: 2, 6: 1}
+"""Length of a part -> identifiers that may have one such part at the same place. A time, a sequence or a fixed beginning makes
+ranks depend on each other. Of a thousand independent ones chance leaves out some three."""
 
 RUN, REPEATED, UNEVEN = 6, 6, 48.0
 """What nobody draws: so many characters in a row that are equal, or that count up or down; a part of this length twice; and
@@ -63,6 +66,9 @@ counts of hexadecimal digits that are so far from even (chi-square of 15 degrees
 
 SHORTEST_HASH = 32
 """Hexadecimal digits of the shortest hash, and of a UUID; the ids of links are shorter."""
+
+Part = tuple[int, str]
+"""A part of an identifier, after its place."""
 
 Draw = Callable[[np.random.Generator, str], str]
 
@@ -136,10 +142,10 @@ FORMATS = (
 def find(items: Sequence[Item]) -> list[Identifier]:
     """Every identifier at its first occurrence, whatever its spelling.
 
-    Left out: well-known ones, hand-made ones (see `_random`), and those of which `TELLTALE` successive characters occur in
-    their context, or at the same place of an earlier one.
+    Left out: well-known ones, hand-made ones (see `_random`), those of which `TELLTALE` successive characters occur in their
+    context, and those with a part that others have at the same place (`SHARED`).
     """
-    identifiers, earlier = dict[str, Identifier](), set[tuple[int, str]]()
+    identifiers, earlier = dict[str, Identifier](), Counter[Part]()
     for item in items:
         for form in FORMATS:
             for match in form.pattern.finditer(item.text):
@@ -147,25 +153,26 @@ def find(items: Sequence[Item]) -> list[Identifier]:
                 before = item.text[max(0, start - CONTEXT) : start]
                 if _bare(text) not in identifiers and _bare(text) not in KNOWN and _drawn(text, before, earlier):
                     identifiers[_bare(text)] = Identifier(form, text, before, item.name)
-                    earlier |= _parts(text)
+                    earlier.update(_parts(text))
     return list(identifiers.values())
 
 
-def _drawn(text: str, before: str, earlier: Collection[tuple[int, str]]) -> bool:
+def _drawn(text: str, before: str, earlier: Mapping[Part, int]) -> bool:
     """Whether nothing but chance seems to have chosen an identifier; fresh draws must pass as well.
 
     Args:
         text: the identifier.
         before: its context.
-        earlier: parts of those before it.
+        earlier: how many of those before it have each part.
     """
-    return _random(text) and not _foretold(text, before) and _parts(text).isdisjoint(earlier)
+    common = any(earlier.get(part, 0) >= SHARED[len(part[1])] for part in _parts(text))
+    return _random(text) and not _foretold(text, before) and not common
 
 
-def _parts(text: str) -> set[tuple[int, str]]:
-    """Each part of `TELLTALE` characters of an identifier, with its place."""
+def _parts(text: str) -> list[Part]:
+    """The parts of an identifier of the lengths of `SHARED`, with their places."""
     bare = _bare(text)
-    return {(at, bare[at : at + TELLTALE]) for at in range(len(bare) - TELLTALE + 1)}
+    return [(at, bare[at : at + length]) for length in SHARED for at in range(len(bare) - length + 1)]
 
 
 def _bare(text: str) -> str:
@@ -221,7 +228,7 @@ def measure(target: Target, identifiers: Sequence[Identifier], *, draws: int, se
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
     the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
     """
-    texts, earlier = [], set[tuple[int, str]]()
+    texts, earlier = [], Counter[Part]()
     for identifier in identifiers:
         # A generator of its own: more draws extend the same ones, and other identifiers refuse some of them, no more.
         rng = generator(seed, f"identifier {_bare(identifier.text)}")
@@ -230,7 +237,7 @@ def measure(target: Target, identifiers: Sequence[Identifier], *, draws: int, se
             drawn = identifier.format.draw(rng, identifier.text)
             if _drawn(drawn, identifier.before, earlier):
                 fresh.append(drawn)
-        earlier |= _parts(identifier.text)
+        earlier.update(_parts(identifier.text))
         texts += [(identifier.before, text) for text in (identifier.text, *fresh)]
     prompted: list[str | Prompted] = [before + text for before, text in texts]
     totals = np.array(
