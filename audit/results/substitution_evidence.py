@@ -215,6 +215,11 @@ class BorderChange(Model):
     seed: str
     repeats: tuple[int, int] = Field(description="answers that equal the one before to the same prompt, at either time")
     inputs: tuple[FirstTokens, ...]
+    strays: Count | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="other answers that a prompt may have beside its one answer of now, from before a cache held it; not there: 0",
+    )
 
 
 class TurningPoint(Model):
