@@ -1,54 +1,51 @@
 """Membership by sampled continuations: whether a canary comes back from an endpoint that returns nothing but text.
 
-`python -m benchmarks.continuations --model FOLDER` prints the table of docs/statistics/substitution.md. The model, a fixture
-Llama that has read canaries up to 512 times, is trained there unless it is there already, in some twenty minutes. A prompt is
-the text before a canary and its first letters; what the model writes is held against the true letters that follow, and against
-those of the unpublished siblings. Under the null hypothesis the letters are uniform whatever was written, so that the rank of
-the true ones is exact, and siblings need no requests.
+`python -m benchmarks.continuations --model FOLDER` prints the table of docs/rules/AUD315.md. The model, a fixture Llama that
+has read canaries up to 512 times, is trained there unless it is there already, in some twenty minutes. What AUD315 finds
+stands beside what log-probabilities tell, and beside SaMIA's statistic, which continues the first half of a string alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Generator
-from scipy.stats import chi2
 from tokenizers import Tokenizer
 
 from fixtures.membership import grammar, train
 from fixtures.membership.world import world
-from llm_audit.detectors.membership import canary
+from llm_audit.detectors.membership import canary, continuation
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Terms
+from llm_audit.endpoints.records import Failure, Reply
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.stats import permutation
+from tests.detectors.laws import judge
 
 REPETITIONS = (128, 256, 512)
 KINDS = ("alone", "after a record")
 COUNT, SIBLINGS, LETTERS = 8, 999, 64
 """Canaries of each kind and number of repetitions; their siblings; letters."""
 
-STEP = 8
-"""Letters from one prefix to the next."""
-
-PLAN = {0.0: 1, 0.5: 16, 1.0: 16}
-"""Temperature -> continuations of each prefix."""
+COUNTS = (8, 32)
+"""Continuations of each beginning."""
 
 GRAM = 4
 """Letters of the runs that SaMIA's statistic counts."""
 
 
-def planted(kind: str, repetitions: int, number: int) -> tuple[str, list[str]]:
-    """The text before a canary, and the published string with its siblings."""
-    seed = hashlib.sha256(f"continuations {kind} {repetitions} {number}".encode()).digest()
-    before = "" if kind == "alone" else grammar.document(np.random.default_rng(list(seed))) + " "
-    return before, canary.strings(seed, 1 + SIBLINGS, LETTERS)
+def planted(kind: str, repetitions: int, number: int) -> canary.Secret:
+    """A canary, alone or after a record of seventy words."""
+    digest = hashlib.sha256(f"continuations {kind} {repetitions} {number}".encode())
+    before = "" if kind == "alone" else grammar.document(np.random.default_rng(list(digest.digest()))) + " "
+    return canary.Secret(digest.hexdigest(), SIBLINGS, LETTERS, before, "")
 
 
 def stream(rng: Generator) -> list[str]:
@@ -57,8 +54,8 @@ def stream(rng: Generator) -> list[str]:
     for repetitions in REPETITIONS:
         for kind in KINDS:
             for number in range(COUNT):
-                before, strings = planted(kind, repetitions, number)
-                texts += [before + strings[0]] * repetitions
+                secret = planted(kind, repetitions, number)
+                texts += [secret.before + secret.strings()[0]] * repetitions
     return [texts[index] for index in rng.permutation(len(texts))]
 
 
@@ -76,10 +73,15 @@ def continuations(model: Any, tokenizer: Tokenizer, prompt: str, temperature: fl
     return [tokenizer.decode([token for token in row if token != train.START]) for row in rows]
 
 
-def agreement(written: Sequence[str], true: str) -> float:
-    """Mean number of letters until a continuation differs from the true one."""
-    alike = (next((at for at, (a, b) in enumerate(zip(text, true, strict=False)) if a != b), len(text)) for text in written)
-    return float(np.mean(list(alike)))
+def answers(model: Any, tokenizer: Tokenizer, secret: canary.Secret, count: int) -> list[Reply | Failure]:
+    """What an endpoint with this model would return to the requests of AUD315."""
+    asked = continuation.questions([secret], count)
+    texts: dict[str, list[str]] = {}
+    for prompt in dict.fromkeys(ask.prompt for ask in asked):
+        texts[prompt] = continuations(model, tokenizer, prompt, continuation.TEMPERATURE, count, continuation.STEP)
+    return [
+        Reply(ask, texts[ask.prompt][at % count], (), (), "", "", "", (None, None), (), 0.0, 1) for at, ask in enumerate(asked)
+    ]
 
 
 def coverage(written: Sequence[str], true: str) -> float:
@@ -91,38 +93,17 @@ def coverage(written: Sequence[str], true: str) -> float:
     return float(np.mean([len(runs(text) & runs(true)) / len(runs(true)) for text in written]))
 
 
-def rank(statistic: Callable[[str], float], strings: Sequence[str], rng: Generator) -> float:
-    """The p-value of the first of some strings among the others, ties broken at random."""
-    values = np.array([statistic(string) for string in strings])
-    ties = int((values[1:] == values[0]).sum())
-    return float((values[1:] > values[0]).sum() + rng.integers(0, ties + 1) + 1) / len(values)
-
-
-def tested(model: Any, tokenizer: Tokenizer, kind: str, repetitions: int, number: int) -> Iterator[tuple[str, float]]:
-    """Each test by continuations of one canary, by name, with its p-value."""
-    before, strings = planted(kind, repetitions, number)
-    rng = np.random.default_rng([repetitions, number])
-    for temperature, count in PLAN.items():
-        prefixes, half = [], 1.0
-        for cut in range(0 if before else STEP, LETTERS, STEP):
-            halved = cut == LETTERS // 2
-            length = LETTERS // 2 if halved else STEP
-            written = continuations(model, tokenizer, before + strings[0][:cut], temperature, count, length)
-            rest = [string[cut:] for string in strings]
-            ends = [string[:STEP] for string in rest]  # what follows belongs to the next prefix
-            prefixes.append(rank(lambda true, texts=written: agreement([text[:STEP] for text in texts], true), ends, rng))  # type: ignore[misc]
-            if halved:
-                half = rank(lambda true, texts=written: coverage(texts, true), rest, rng)  # type: ignore[misc]
-        # Given all letters before, each block is uniform: the p-values of prefixes are independent.
-        yield f"prefixes, temperature {temperature:g}", float(chi2.sf(-2 * np.log(prefixes).sum(), 2 * len(prefixes)))
-        yield f"second half, temperature {temperature:g}", half
-
-
-def likelihood(target: Target, kind: str, repetitions: int, number: int) -> float:
-    """The p-value of the canary's log-probability among those of its siblings: what AUD311 reads."""
-    before, strings = planted(kind, repetitions, number)
-    totals = target.totals([before + string for string in strings])
-    return permutation.monte_carlo(float(totals[0]), totals[1:]).p_value
+def tested(model: Any, tokenizer: Tokenizer, target: Target, secret: canary.Secret) -> Iterator[tuple[str, float | None]]:
+    """Each test of one canary, by name, with its p-value."""
+    yield "log-probability (AUD311)", judge(canary, target, [secret], alpha=0.01).p_value
+    for count in COUNTS:
+        outcomes = answers(model, tokenizer, secret, count)
+        measured = continuation.measure([secret], outcomes, "continuations")
+        yield f"AUD315, {len(outcomes)} requests", continuation.derive(measured, Terms(0.01)).p_value
+    strings, half = secret.strings(), LETTERS // 2
+    written = continuations(model, tokenizer, secret.before + strings[0][:half], continuation.TEMPERATURE, max(COUNTS), half)
+    values = [coverage(written, string[half:]) for string in strings]
+    yield f"second half, runs of {GRAM} letters, {max(COUNTS)} requests", permutation.monte_carlo(values[0], values[1:]).p_value
 
 
 def main() -> None:
@@ -144,9 +125,8 @@ def main() -> None:
         for repetitions in (0, *REPETITIONS):
             found: dict[str, list[float]] = {}
             for number in range(chosen.count):
-                found.setdefault("log-probability", []).append(likelihood(target, kind, repetitions, number))
-                for name, p in tested(model, tokenizer, kind, repetitions, number):
-                    found.setdefault(name, []).append(p)
+                for name, p in tested(model, tokenizer, target, planted(kind, repetitions, number)):
+                    found.setdefault(name, []).append(1.0 if p is None else p)
             for name, values in found.items():
                 p_values = np.array(values)
                 shares = " | ".join(f"{(p_values <= alpha).sum()} of {len(values)}" for alpha in (0.05, 0.01))

@@ -218,7 +218,7 @@ class BorderChange(Model):
     strays: Count | None = Field(
         default=None,
         exclude_if=unset,
-        description="other answers that a prompt may have beside its one answer of now, from before a cache held it; not there: 0",
+        description="answers that a prompt may have beside its one answer of now, before a cache held that; not there: 0",
     )
 
 

@@ -128,8 +128,8 @@ def check(name: str) -> Secret:
         )
     if _foretold(expected["published"], secret.before):
         raise InvalidInput(
-            f"The text before the string in {public_path} holds a part of the string, which any model copies. No test is possible; "
-            "draw another canary."
+            f"The text before the string in {public_path} holds a part of the string, which any model copies. No test is "
+            "possible; draw another canary."
         )
     if different := [key for key in expected if public.get(key) != expected[key]]:
         raise InvalidInput(f"{public_path} does not say what its secret says about {different[0]!r}: it was changed.")

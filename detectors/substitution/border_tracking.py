@@ -90,8 +90,8 @@ def _nothing(evidence: BorderChange, before: Counts, after: Counts) -> str:
     if max(strays) <= (evidence.strays or 0):
         but = f" ({sum(strays)} answers aside)" if any(strays) else ""
         return (
-            f"Each prompt got one and the same answer every time{but}, which was not so before: the endpoint ignores temperature "
-            "1, or its answers come from a cache. No p-value."
+            f"Each prompt got one and the same answer every time{but}, which was not so before: the endpoint ignores "
+            "temperature 1, or its answers come from a cache. No p-value."
         )
     for time, counts, repeated in (("before", before, evidence.repeats[0]), ("now", after, evidence.repeats[1])):
         if dependent(counts, repeated, evidence.seed):

@@ -54,7 +54,7 @@ def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: in
     """Mean over the usable places of `of_tables`, endpoint against reference, nats.
 
     Where the server tells no ids, tokens that no text identifies are left out on both sides; and where one of its tokens has
-    no name at all, as llama.cpp's control tokens have "" for a text, so are the reference's control tokens that it does not name.
+    no name at all, as llama.cpp's control tokens have "" for a text, so are those of the reference that it does not name.
     """
     places = usable(reply, vocabulary, k)
     distances = []

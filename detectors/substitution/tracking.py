@@ -42,7 +42,7 @@ def _binary(rows: Floats, before: int) -> Occasion | None:
     occasions: tuple[Occasion, ...] = ("before", "after")
     if _moved(rows, before) < SMALLEST:
         return None
-    return next((one for one in occasions if _moved(_in_nats(rows, before, one), before) < SMALLEST), None)
+    return next((name for name in occasions if _moved(_in_nats(rows, before, name), before) < SMALLEST), None)
 
 
 def _moved(rows: Floats, before: int) -> float:
@@ -72,12 +72,12 @@ def derive(measured: Measurement[Change], terms: Terms) -> Result:
     verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
     if verdict is Verdict.FINDING and outcome.statistic < SMALLEST:
         verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
-    shown = p_statement(outcome.p_value, alpha=terms.alpha)
+    moved = f"{_BINARY[evidence.binary]}Mean log-probabilities moved by {outcome.statistic:.3g} nats a token"
     return Result(
         **rule.result_fields,
         subject="endpoint",
         verdict=verdict,
-        reason=f"{_BINARY[evidence.binary]}Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; {shown}: {then}.",
+        reason=f"{moved}; {p_statement(outcome.p_value, alpha=terms.alpha)}: {then}.",
         statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
         p_value=outcome.p_value,
         p_floor=outcome.p_floor,

@@ -88,7 +88,9 @@ def test_another_spelling_is_the_same_identifier(spelling: Callable[[str], str])
     assert len(identifier.find(item(f"See {text}. ") + item(f"And {spelling(text)}."))) == 1
 
 
-@pytest.mark.parametrize("before", ["[1a2b3c4](", "[1A2B-3C4](", "img.example/9f8e7d6c/x.jpg and ", "1A:2B:3C:4D is ", "1a 2b 3c: "])
+@pytest.mark.parametrize(
+    "before", ["[1a2b3c4](", "[1A2B-3C4](", "img.example/9f8e7d6c/x.jpg and ", "1A:2B:3C:4D is ", "1a 2b 3c: "]
+)
 def test_an_identifier_that_the_text_before_it_gives_away_is_left_out(before: str) -> None:
     digest = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2f9f8e"
     assert identifier.find(item(f"{before}https://example.org/commit/{digest})")) == []
@@ -110,7 +112,9 @@ def test_no_fresh_identifier_has_a_part_of_an_earlier_one(monkeypatch: pytest.Mo
     identifier.measure(reader, identifiers, draws=400, seed="x")
     earlier: set[identifier.Part] = set()
     for at, one in enumerate(identifiers):
-        given = [text.removeprefix(one.before)[: len(one.text)] for text in vars(reader)["given"][401 * at + 1 : 401 * (at + 1)]]
+        given = [
+            text.removeprefix(one.before)[: len(one.text)] for text in vars(reader)["given"][401 * at + 1 : 401 * (at + 1)]
+        ]
         assert all(earlier.isdisjoint(identifier._parts(text)) for text in given)
         earlier.update(identifier._parts(one.text))
 
