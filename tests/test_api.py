@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import importlib
 import json
 import re
@@ -26,7 +25,6 @@ __all__ = ["embedded"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 FIXTURE = str(ROOT / "fixtures" / "membership" / "model")
-PUBLIC = ("documents", "endpoints", "machine", "populations", "stored")
 TOO_SHORT = llm_audit.Text("Too short.", name="note")
 
 
@@ -347,18 +345,6 @@ def test_the_first_setting_that_an_error_is_about_counts() -> None:
     with pytest.raises(llm_audit.AuditError) as caught, about("model"), about("population"):
         raise llm_audit.InvalidInput("It is wrong; mend it.")
     assert caught.value.setting == "population"
-
-
-@pytest.mark.parametrize("module", PUBLIC)
-@pytest.mark.usefixtures("embedded")
-def test_the_examples_of_public_functions_run(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"llm_audit.api.{module}"), optionflags=doctest.ELLIPSIS)
-    assert found.failed == 0
-    assert found.attempted > 0
-
-
-def test_the_examples_of_the_setup_run() -> None:
-    assert doctest.testmod(importlib.import_module("llm_audit.setup")).failed == 0
 
 
 @pytest.mark.usefixtures("embedded")

@@ -38,7 +38,7 @@ class Text:
     Raises:
         InvalidConfiguration: the text is no string.
 
-    >>> Text("Call me Ishmael.", name="novel").name
+    >>> llm_audit.Text("Call me Ishmael.", name="novel").name
     'novel'
     """
 
@@ -63,7 +63,7 @@ class File:
         path: of the file; its suffix says how it is read.
         name: what reports call it.
 
-    >>> File("/tmp/4f2a.docx", name="anna.docx").name
+    >>> llm_audit.File("/tmp/4f2a.docx", name="anna.docx").name
     'anna.docx'
     """
 
@@ -113,9 +113,11 @@ def detect(
         NotAvailable: the model or the population is not here.
         InvalidConfiguration: settings that do not go together.
 
-    >>> report = detect(Text("Too short.", name="note"), setup=Setup(offline=True))
-    >>> report.documents[0].p_value is None, report.documents[0].verdict.value
-    (True, 'not_assessable')
+    >>> report = llm_audit.detect(["essay.txt", llm_audit.Text("Too short.", name="note")])
+    >>> [document.verdict.value for document in report.documents]
+    ['pass', 'not_assessable']
+    >>> report.documents[0].p_value > 0.01
+    True
     """
     from llm_audit.detectors import judging
     from llm_audit.setup.manifest import now
@@ -174,6 +176,13 @@ def attribute(
     Raises:
         NotAvailable: a model or population is not here.
         InvalidConfiguration: no candidate, or one that cannot be understood.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> candidates = [f"./my-model@temperature={temperature},template=none" for temperature in (1, 0.5)]
+    >>> report = llm_audit.attribute("answer.txt", candidates=candidates, prompt="", setup=mine)
+    >>> drawn, other = report.documents[0].attributions
+    >>> drawn.p_value > 0.01, other.verdict.value, other.p_value < 0.01
+    (True, 'not_written_by', True)
     """
     from llm_audit.detectors import judging
     from llm_audit.detectors.attribution.candidate import Candidate

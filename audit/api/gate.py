@@ -73,6 +73,11 @@ def gate(
 
     Returns:
         A report whose `gate` says what passed, and whose documents say why.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> report = llm_audit.gate("essay.txt", setup=mine)
+    >>> report.gate.failed, report.exit_code()
+    (0, 0)
     """
     paths = listed(paths)
     if not paths and changed_since is None:

@@ -54,6 +54,9 @@ def generate(
     Raises:
         InvalidConfiguration: the author stands for several settings, the file exists, or the key cannot be used or is of
             another scheme.
+
+    >>> llm_audit.generate("./my-model@temperature=1,template=none", "drawn.jsonl", count=2, max_tokens=50)
+    2
     """
     from llm_audit.common.files import Lines
     from llm_audit.detectors.attribution.candidate import Candidate
@@ -148,6 +151,10 @@ def train(
 
     Raises:
         InvalidInput: too few texts.
+
+    >>> head, path = llm_audit.train("labelled.jsonl", "ours", setup=llm_audit.Setup(model="./my-model"))
+    >>> head.card.texts["human training"], path.name
+    (59, 'ours.safetensors')
     """
     from llm_audit.detectors.origin.classifier import path_of
     from llm_audit.training.labelled import check_trainable, read_labelled
@@ -203,6 +210,11 @@ def count_frequencies(
         text_field: where the text is in JSON lines.
         setup: whose model's tokenizer counts.
         progress: called with the share of the work that is done.
+
+    >>> plain = llm_audit.Setup(model="./my-model")
+    >>> table, malformed, problems = llm_audit.count_frequencies("human.jsonl", "counts.safetensors", setup=plain)
+    >>> table.name, malformed
+    ('counts', 0)
     """
     from llm_audit.detectors.membership.counting import count_corpus
     from llm_audit.scoring.tokenizer import load_tokenizer
@@ -232,6 +244,10 @@ def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "
 
     Returns:
         The strings, the file to keep, and the file to publish.
+
+    >>> secret, kept, published = llm_audit.new_canary("mark", count=199)
+    >>> kept.name, published.name
+    ('mark.secret.json', 'mark.public.json')
     """
     from llm_audit.detectors.membership import canary
     from llm_audit.setup.manifest import now

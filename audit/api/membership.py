@@ -67,6 +67,12 @@ def order(
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
+
+    >>> report = llm_audit.membership.order(
+    ...     "rows.jsonl", draws=19, alpha=0.05, provenance="We shuffled the rows.", setup=llm_audit.Setup(model="./my-model")
+    ... )
+    >>> report.membership.verdict.value, report.membership.tests[-1].p_value
+    ('finding', 0.05)
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     paths = listed(paths)
@@ -111,6 +117,11 @@ def canary(
 
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
+
+    >>> secret, kept, published = llm_audit.new_canary("ours", count=199)
+    >>> report = llm_audit.membership.canary("ours", setup=llm_audit.Setup(model="./my-model"))
+    >>> report.membership.tests[0].p_floor
+    0.005
     """
     audit, names = Audit(alpha, setup, None, progress), listed(names)
     secrets = [canaries.check(name) for name in names]
@@ -149,6 +160,12 @@ def paired(
         setup: as for `order`.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    >>> report = llm_audit.membership.paired(
+    ...     "pairs.jsonl", provenance="A coin chose the published version.", setup=llm_audit.Setup(model="./my-model")
+    ... )
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     pairs = pairs_of.read_pairs(Path(path))
@@ -203,6 +220,10 @@ def identifier(
 
     Raises:
         InvalidInput: there are too few identifiers to come to a decision.
+
+    >>> report = llm_audit.membership.identifier("with-ids.jsonl", setup=llm_audit.Setup(model="./my-model"))
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, paths = Audit(alpha, setup, seed_file, progress), listed(paths)
     data = read_collection(paths, text_field=text_field)
@@ -247,6 +268,12 @@ def dataset(
         setup: as for `order`.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    >>> mine = llm_audit.Setup(model="./my-model")
+    >>> chance = "Drawn at random from the same texts, and never published."
+    >>> report = llm_audit.membership.dataset("suspects.jsonl", "held-out.jsonl", provenance=chance, setup=mine)
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     paths, held_out = listed(paths), listed(held_out)
@@ -292,6 +319,10 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
         held_out: texts that the model cannot have seen.
         provenance: as for `dataset`.
         text_field: as for `dataset`.
+
+    >>> report = llm_audit.membership.blind("suspects.jsonl", "held-out.jsonl")
+    >>> report.membership.gate.outcome
+    'no_difference_found'
     """
     started, paths, held_out = now(), listed(paths), listed(held_out)
     suspects, others = (read_collection(files, text_field=text_field) for files in (paths, held_out))
@@ -341,6 +372,10 @@ def score(
 
     Raises:
         InvalidConfiguration: a score lacks what it needs, or arguments that do not go together.
+
+    >>> report = llm_audit.membership.score("suspects.jsonl", scores=["min-k"], setup=llm_audit.Setup(model="./my-model"))
+    >>> len(report.membership.texts), report.membership.texts[0].scores["min-k"] > report.membership.texts[-1].scores["min-k"]
+    (80, True)
     """
     paths, held_out = listed(paths), listed(held_out)
     if held_out and member_field:
