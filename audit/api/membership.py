@@ -7,15 +7,14 @@ the data, the model and the settings.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from llm_audit.api.asking import Audit, counts
+from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
-from llm_audit.api.screening import chosen_scores, digest_of, material_of
-from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.api.screening import score
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import blind_baseline, clusters, run
 from llm_audit.detectors.membership import canary as canaries
@@ -23,8 +22,7 @@ from llm_audit.detectors.membership import dataset as datasets
 from llm_audit.detectors.membership import identifier as identifiers
 from llm_audit.detectors.membership import order as orders
 from llm_audit.detectors.membership import paired as pairs_of
-from llm_audit.detectors.membership.base import find_scores
-from llm_audit.detectors.membership.collection import Collection, naming_left_out, read_collection, split_by_label
+from llm_audit.detectors.membership.collection import naming_left_out, read_collection
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
 from llm_audit.setup import Setup
@@ -34,8 +32,6 @@ __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score
 
 DRAWS = 9999
 """Number of permutations, in the tests whose permutations need no further pass of the model."""
-
-Paths = StrPath | Iterable[StrPath]
 
 
 def order(
@@ -333,79 +329,3 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     membership = run.baseline_alone(compared, run.statement(provenance), seed, blind_baseline.LEVEL)
     report = run.report(membership, manifest, total=total, malformed=malformed)
     return finished(report, started, (*paths, *held_out))
-
-
-def score(
-    paths: Paths,
-    *,
-    held_out: Paths = (),
-    member_field: str | None = None,
-    provenance: str = "",
-    scores: Sequence[str] = (),
-    frequencies: StrPath | None = None,
-    reference: str | None = None,
-    prefix: StrPath | None = None,
-    control: str | None = None,
-    text_field: str = "text",
-    alpha: float = 0.01,
-    setup: Setup | None = None,
-    seed_file: StrPath | None = None,
-    progress: Progress = silent,
-) -> Report:
-    """Rank texts, and compare suspect with held-out ones. No single text is called a member from a score.
-
-    Args:
-        paths: suspect texts.
-        held_out: texts of the same kind that the model cannot have seen; none: the texts are ranked, and nothing is concluded.
-        member_field: instead of `held_out`: the field of each line that says true or false, for benchmarks.
-        provenance: how the held-out texts were obtained, and when.
-        scores: names of the only scores; none: all that need no further pass over the texts.
-        frequencies: token counts for DC-PDD, from `count_frequencies`.
-        reference: another model, for the reference ratio.
-        prefix: file of texts that the model has not seen, for ReCaLL.
-        control: a model that cannot have seen any of the texts: it must not tell them apart.
-        text_field: as for `order`.
-        alpha: as for `order`.
-        setup: as for `order`.
-        seed_file: as for `order`.
-        progress: as for `order`.
-
-    Raises:
-        InvalidConfiguration: a score lacks what it needs, or arguments that do not go together.
-
-    >>> report = llm_audit.membership.score("suspects.jsonl", scores=["min-k"], setup=llm_audit.Setup(model="./my-model"))
-    >>> len(report.membership.texts), report.membership.texts[0].scores["min-k"] > report.membership.texts[-1].scores["min-k"]
-    (80, True)
-    """
-    paths, held_out = listed(paths), listed(held_out)
-    if held_out and member_field:
-        raise InvalidConfiguration(
-            "Held-out texts are named by files or by a field of each line: give held_out or member_field."
-        )
-    audit = Audit(alpha, setup, seed_file, progress)
-    available = find_scores(scores)
-    others: Collection | None = None
-    if member_field:
-        suspects, others = split_by_label(paths, text_field=text_field, label_field=member_field)
-    else:
-        suspects = read_collection(paths, text_field=text_field)
-        others = read_collection(held_out, text_field=text_field) if held_out else None
-    both = [suspects, *([others] if others else [])]
-    with audit.target() as target, audit.further(reference) as second, audit.further(control) as third:
-        material = material_of(target, frequencies, second, prefix)
-        chosen = chosen_scores(available, material, asked_for=bool(scores))
-        others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
-        settings = ", ".join(
-            [score.name for score in chosen]
-            + [f"{name} {digest_of(name, argument)}" for name, argument in others_named.items() if argument]
-        )
-        seed = audit.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
-        membership = run.score(
-            target, run.compare(suspects, others, seed) if others else suspects, chosen, material,
-            alpha=alpha, seed=seed, provenance=run.statement(provenance), control=third,
-        )  # fmt: skip
-    return audit.finished(
-        membership, target, [blind_baseline.rule.code] * bool(others) + sorted({score.code for score in chosen}), both,
-        further=[extra.session for extra in (second, third) if extra], used=chosen,
-        named=[*paths, *held_out, frequencies, prefix],
-    )  # fmt: skip
