@@ -17,7 +17,7 @@ from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.canary import Secret
-from llm_audit.detectors.membership.outcomes import Outcome, result
+from llm_audit.detectors.membership.outcomes import result
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, requires
 from llm_audit.endpoints.records import Ask, Failure, Reply
 from llm_audit.reports.format import p_statement, p_value
@@ -25,7 +25,7 @@ from llm_audit.reports.wording.membership import facts_of_continuations
 from llm_audit.results import Conditions, Draws, Effect, Fact, Result
 from llm_audit.results.membership_evidence import Continued
 from llm_audit.stats.combination import fisher
-from llm_audit.stats.permutation import QUANTILES
+from llm_audit.stats.permutation import QUANTILES, Outcome
 
 STEP = 8
 """Letters from one beginning of a string to the next, and letters of a continuation that count."""

@@ -53,7 +53,7 @@ def _moved(rows: Floats, before: int) -> float:
 def _in_nats(rows: Floats, before: int, binary: Occasion | None) -> Floats:
     """The rows with those of one occasion converted from base 2."""
     factors = {"before": (np.log(2), 1.0), "after": (1.0, np.log(2)), None: (1.0, 1.0)}[binary]
-    return rows * np.where(np.arange(len(rows)) < before, *factors)[:, None]
+    return np.asarray(rows * np.where(np.arange(len(rows)) < before, *factors)[:, None], dtype=np.float64)
 
 
 _BINARY = {
