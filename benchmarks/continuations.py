@@ -73,9 +73,9 @@ def continuations(model: Any, tokenizer: Tokenizer, prompt: str, temperature: fl
     return [tokenizer.decode([token for token in row if token != train.START]) for row in rows]
 
 
-def answers(model: Any, tokenizer: Tokenizer, secret: canary.Secret, count: int) -> list[Reply | Failure]:
+def answers(model: Any, tokenizer: Tokenizer, secrets: Sequence[canary.Secret], count: int) -> list[Reply | Failure]:
     """What an endpoint with this model would return to the requests of AUD315."""
-    asked = continuation.questions([secret], count)
+    asked = continuation.questions(secrets, count)
     texts: dict[str, list[str]] = {}
     for prompt in dict.fromkeys(ask.prompt for ask in asked):
         texts[prompt] = continuations(model, tokenizer, prompt, continuation.TEMPERATURE, count, continuation.STEP)
@@ -93,13 +93,18 @@ def coverage(written: Sequence[str], true: str) -> float:
     return float(np.mean([len(runs(text) & runs(true)) / len(runs(true)) for text in written]))
 
 
+def continued(model: Any, tokenizer: Tokenizer, secrets: Sequence[canary.Secret], count: int) -> tuple[str, float | None]:
+    """AUD315 of some canaries together: its name with the number of requests, and the p-value."""
+    outcomes = answers(model, tokenizer, secrets, count)
+    measured = continuation.measure(secrets, outcomes, "continuations")
+    return f"AUD315, {len(outcomes)} requests", continuation.derive(measured, Terms(0.01)).p_value
+
+
 def tested(model: Any, tokenizer: Tokenizer, target: Target, secret: canary.Secret) -> Iterator[tuple[str, float | None]]:
     """Each test of one canary, by name, with its p-value."""
     yield "log-probability (AUD311)", judge(canary, target, [secret], alpha=0.01).p_value
     for count in COUNTS:
-        outcomes = answers(model, tokenizer, secret, count)
-        measured = continuation.measure([secret], outcomes, "continuations")
-        yield f"AUD315, {len(outcomes)} requests", continuation.derive(measured, Terms(0.01)).p_value
+        yield continued(model, tokenizer, [secret], count)
     strings, half = secret.strings(), LETTERS // 2
     written = continuations(model, tokenizer, secret.before + strings[0][:half], continuation.TEMPERATURE, max(COUNTS), half)
     values = [coverage(written, string[half:]) for string in strings]
@@ -131,6 +136,9 @@ def main() -> None:
                 p_values = np.array(values)
                 shares = " | ".join(f"{(p_values <= alpha).sum()} of {len(values)}" for alpha in (0.05, 0.01))
                 print(f"| {kind} | {repetitions} | {name} | {shares} |", flush=True)
+            together = [planted(kind, repetitions, number) for number in range(chosen.count)]
+            name, joint = continued(model, tokenizer, together, min(COUNTS))
+            print(f"| {kind} | {repetitions} | {name}, all canaries together | p = {joint:.2g} | |", flush=True)
 
 
 if __name__ == "__main__":
