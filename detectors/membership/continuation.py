@@ -161,7 +161,8 @@ rule = MembershipTest[Sequence[Secret], Continued](
         "the published strings, as the public does, and no sibling; a later model may have read them from these requests.",
     ),
     listed=("MembershipContinuation", "Published canaries are continued", MEANING),
-    method="Sampled continuations as in SaMIA (Kaneko, Ma, Wata, Okazaki), ranked among siblings; Fisher's method over beginnings",
+    method="Sampled continuations as in SaMIA (Kaneko, Ma, Wata, Okazaki), ranked among siblings; Fisher's method over the "
+    "beginnings",
     claim="Were the published texts in the training data of {model}?",
     unnamed="the endpoint's model",
     units=_units,
