@@ -1,7 +1,7 @@
 """Membership by sampled continuations: whether a canary comes back from an endpoint that returns nothing but text.
 
-`python -m benchmarks.continuations --model FOLDER` prints the table of docs/rules/AUD315.md. The model, a fixture Llama that
-has read canaries up to 512 times, is trained there unless it is there already, in some twenty minutes. What AUD315 finds
+`python -m benchmarks.continuations --model FOLDER` prints the table of docs/rules/AUD316.md. The model, a fixture Llama that
+has read canaries up to 512 times, is trained there unless it is there already, in some twenty minutes. What AUD316 finds
 stands beside what log-probabilities tell, and beside SaMIA's statistic, which continues the first half of a string alone.
 """
 
@@ -74,7 +74,7 @@ def continuations(model: Any, tokenizer: Tokenizer, prompt: str, temperature: fl
 
 
 def answers(model: Any, tokenizer: Tokenizer, secrets: Sequence[canary.Secret], count: int) -> list[Reply | Failure]:
-    """What an endpoint with this model would return to the requests of AUD315."""
+    """What an endpoint with this model would return to the requests of AUD316."""
     asked = continuation.questions(secrets, count)
     texts: dict[str, list[str]] = {}
     for prompt in dict.fromkeys(ask.prompt for ask in asked):
@@ -94,10 +94,10 @@ def coverage(written: Sequence[str], true: str) -> float:
 
 
 def continued(model: Any, tokenizer: Tokenizer, secrets: Sequence[canary.Secret], count: int) -> tuple[str, float | None]:
-    """AUD315 of some canaries together: its name with the number of requests, and the p-value."""
+    """AUD316 of some canaries together: its name with the number of requests, and the p-value."""
     outcomes = answers(model, tokenizer, secrets, count)
     measured = continuation.measure(secrets, outcomes, "continuations")
-    return f"AUD315, {len(outcomes)} requests", continuation.derive(measured, Terms(0.01)).p_value
+    return f"AUD316, {len(outcomes)} requests", continuation.derive(measured, Terms(0.01)).p_value
 
 
 def tested(model: Any, tokenizer: Tokenizer, target: Target, secret: canary.Secret) -> Iterator[tuple[str, float | None]]:

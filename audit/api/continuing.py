@@ -46,8 +46,8 @@ def continuation(
     >>> secret, kept, published = llm_audit.new_canary("trap", count=99, before="The code is ")
     >>> endpoint = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model")
     >>> report = llm_audit.membership.continuation(endpoint, "trap", continuations=2)
-    >>> report.membership.verdict.value  # this server's model has never read it
-    'pass'
+    >>> report.membership.claim
+    "Were the published texts in the training data of the endpoint's model?"
     """
     check_alpha(alpha)
     endpoint.check()

@@ -189,8 +189,8 @@ def probe_watermark(
 
     >>> endpoint = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model")
     >>> report = llm_audit.probe_watermark(endpoint, budget=300)
-    >>> report.documents[0].verdict.value
-    'pass'
+    >>> report.question
+    'Does this endpoint watermark its answers?'
     """
     from llm_audit.detectors import judging
     from llm_audit.detectors.watermark import probing

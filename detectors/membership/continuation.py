@@ -149,7 +149,7 @@ def _stated(result: Result, conditions: Conditions, units: str) -> list[Fact]:
 
 
 rule = MembershipTest[Sequence[Secret], Continued](
-    code="AUD315",
+    code="AUD316",
     name="continuation",
     title="Canaries continued",
     question="Does an endpoint go on with published random strings as they were published?",
