@@ -63,11 +63,13 @@ def in_order(text: str) -> list[Piece]:
 
 def _pages(text: str) -> Iterator[list[_Line]]:
     page: list[_Line] = []
-    for number, match in enumerate(_LINE.finditer(text), start=1):
+    number = 1
+    for match in _LINE.finditer(text):
         line = _Line(match.start(), match[0].rstrip(), number)
         for gap in _GAP.finditer(line.text):
             line.gaps[len(line.text[: gap.end()].expandtabs())] = gap.span()
         page.append(line)
+        number += match[0].endswith("\n")
         if match[0].endswith("\f"):
             yield page
             page = []
