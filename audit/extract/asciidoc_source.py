@@ -1,7 +1,7 @@
 """What an AsciiDoc file holds and its readers never see: sections on a condition that does not hold, comments, blocks in the
 role "hide", which the style sheet of every page that `asciidoctor` makes does not display.
 
-Conditions are asked as `asciidoctor` does when it makes a web page: of the attributes that the file sets itself, and of its own.
+Conditions are asked as `asciidoctor` does when it makes a web page: of the attributes that the file sets, and of its own.
 """
 
 from __future__ import annotations

@@ -55,10 +55,10 @@ class Slide:
             return ""
         if self._size and not self._size.shows(box):
             return "off the slide"
-        covered = shape.tag == MAIN + "sp" and any(
-            self._boxes[other].hides(box) for other in above(self.root, shape) if other in self._boxes and self._is_opaque(other)
-        )
-        return "covered by another shape" if covered else ""
+        if shape.tag != MAIN + "sp":
+            return ""
+        covers = (other for other in above(self.root, shape) if other in self._boxes and self._is_opaque(other))
+        return "covered by another shape" if any(self._boxes[other].hides(box) for other in covers) else ""
 
     def shown_below(self) -> Iterator[tuple[str, str]]:
         """The words that a slide takes from its layout and master, beside those of placeholders, with the name of the part."""
@@ -120,15 +120,15 @@ class Slide:
         """Whether nothing behind a shape is seen: a plain one in one colour, or a picture of a kind without transparency."""
         if shape.tag == MAIN + "pic":
             picture = next(iter(shape.iter(DRAWING + "blip")), None)
-            return picture is not None and not len(picture) and self._pictures.get(picture.get(_EMBEDDED), "").endswith(
-                _OPAQUE_PICTURES
-            )  # fmt: skip
+            name = "" if picture is None or len(picture) else self._pictures.get(picture.get(_EMBEDDED), "")
+            return name.endswith(_OPAQUE_PICTURES)
         properties = shape.find(MAIN + "spPr")
         geometry = None if properties is None else properties.find(DRAWING + "prstGeom")
         fill = _fill_of(properties)
         if geometry is None or geometry.get("prst") not in _PLAIN or fill is None or fill.tag != DRAWING + "solidFill":
             return False
-        return all((alpha.get("val") or "").isdecimal() and int(alpha.get("val")) >= _OPAQUE for alpha in fill.iter(DRAWING + "alpha"))
+        alphas = [alpha.get("val") or "" for alpha in fill.iter(DRAWING + "alpha")]
+        return all(alpha.isdecimal() and int(alpha) >= _OPAQUE for alpha in alphas)
 
     def _painted(self, shape: Any) -> Iterator[Box]:
         """The places of pictures and of filled shapes that are drawn before a shape."""

@@ -67,11 +67,9 @@ def _within(
             continue
         own = _own(element) or next((box for root in below for box in [_of_placeholder(element, root)] if box), None)
         if own is not None:
-            yield element, Box(
-                *(
-                    scale[0] * value + scale[1]
-                    for value, scale in zip(own, (across, down, across, down), strict=True)
-                )
+            yield (
+                element,
+                Box(*(scale[0] * value + scale[1] for value, scale in zip(own, (across, down, across, down), strict=True))),
             )
         if element.tag == MAIN + "grpSp":
             inner = _own(element, "chOff", "chExt")
@@ -86,9 +84,7 @@ def _within(
             )
 
 
-def _scaled(
-    outer: tuple[float, float], own: tuple[float, float], inner: tuple[float, float]
-) -> tuple[float, float]:
+def _scaled(outer: tuple[float, float], own: tuple[float, float], inner: tuple[float, float]) -> tuple[float, float]:
     """Factor and shift from the measure within a group, where it reaches over `inner`, to that of the slide."""
     factor = (own[1] - own[0]) / (inner[1] - inner[0]) if inner[1] > inner[0] else 1.0
     return outer[0] * factor, outer[0] * (own[0] - factor * inner[0]) + outer[1]
@@ -112,7 +108,8 @@ def placeholder(shape: Any, root: Any) -> Any | None:
     others = [(other, next(iter(other.iter(MAIN + "ph")), None)) for other in root.iter(MAIN + "sp")]
     index, kind = holder.get("idx"), holder.get("type")
     same = (other for other, ph in others if ph is not None and index is not None and ph.get("idx") == index)
-    alike = (other for other, ph in others if ph is not None and (ph.get("type") or "body") == (_KINDS.get(kind, kind) or "body"))
+    wanted = _KINDS.get(kind, kind) or "body"
+    alike = (other for other, ph in others if ph is not None and (ph.get("type") or "body") == wanted)
     first = next(same, None)
     return next(alike, None) if first is None else first
 

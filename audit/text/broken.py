@@ -16,9 +16,9 @@ from llm_audit.text.words import COMMON, frequency, is_known
 LEAST, SHARE = 4, 0.015
 """Fewest distinct words in pieces, or in odd capitals, and their least share of all words; fewer are left as they are."""
 
-TITLED = 0.7
-"""Share of the longer words within sentences from which capitals at their beginning say nothing: a title has them, and a text
-that somebody set like one."""
+LEAST_TITLED, TITLED = 5, 0.2
+"""Fewest plain words ("that", "with") with a capital within sentences, and their share of all of these, from which capitals
+say nothing: titles have them, and texts that somebody set like one."""
 
 EVERYWHERE = 0.1
 """Share of words in odd capitals from which all capitals but those at the beginning of sentences are taken for odd."""
@@ -38,8 +38,10 @@ _WORDS_OF_A_LETTER = frozenset("aAiIoO")
 _ODD = regex.compile(r"(?<![\w.@/-])(?=[A-Za-z]*[a-z])[A-Za-z][a-z]*+[A-Z][A-Za-z]*+(?![\w@]|[./-]\w)")
 _NAME = regex.compile(r"(?:[A-Z][a-z]+){2,}|[a-z][A-Z][a-z]+|[A-Z][a-z]+[A-Z]+")
 _BEGINS = regex.compile(r"(?:\A|[.!?\u2026][\"'\u201d\u2019)\]]*\s+[\"'\u201c\u2018(\[]*)\Z")
-_LONGER = regex.compile(r"[A-Za-z][a-z]{3,}+")
-_LEAST_LONGER = 40
+_PLAIN = regex.compile(
+    r"(?i)\b(?:that|this|with|from|have|they|were|which|their|would|there|about|other|than|then|them|when|what|your|more|into|some"
+    r"|been|because|these|could|also|very|such|only|while|where|being|make|made|over|after|before|through)\b"
+)
 _ODD_SPACES = "\u00a0\u2002-\u200a\u202f\u205f"
 _AT_ODD_SPACES = regex.compile(rf"(?<![\w'\u2019])[A-Za-z]++(?:[{_ODD_SPACES}][A-Za-z]++)++(?![\w'\u2019])")
 _WHOLE = 0.6  # share of the strings with odd spaces that are words without them
@@ -73,13 +75,13 @@ def plain_capitals(text: str) -> list[Reading]:
 
 
 def title_case(text: str) -> list[Reading]:
-    """All words of a text in which nearly every word has a capital, in order, in small letters; none of another text."""
+    """All words of a text in which plain words have capitals, in order, in small letters; none of another text."""
     within = capitals = 0
-    for match in _LONGER.finditer(text[:_LOOKED_AT]):
+    for match in _PLAIN.finditer(text[:_LOOKED_AT]):
         if not _BEGINS.search(text, max(match.start() - _BEFORE, 0), match.start()):
             within += 1
-            capitals += match[0][0].isupper()
-    return list(_all_small(text)) if within >= _LEAST_LONGER and capitals > TITLED * within else []
+            capitals += match[0].istitle()
+    return list(_all_small(text)) if capitals >= LEAST_TITLED and capitals > TITLED * within else []
 
 
 def at_odd_spaces(text: str) -> list[Reading]:

@@ -1,6 +1,6 @@
 """Plain text that is set in columns side by side: its lines in the order in which a reader reads them, column by column.
 
-Programs that turn pages into text leave them so ("pdftotext -layout"), and whoever wants to deceive a detector can. Read line by
+Programs that turn pages into text leave them so ("pdftotext -layout"), and so can whoever deceives a detector. Read line by
 line, every sentence goes on in the middle of another one. Only prose is taken apart: the rows of a table stay.
 """
 
@@ -28,7 +28,7 @@ _SMALL = regex.compile(r"[\"'\u2018\u201c(]*\p{Ll}")
 
 
 class Piece(NamedTuple):
-    """The part of a line that stands in one column, or a whole line across all: characters of the text, and where they stand."""
+    """The part of a line that stands in one column, or a line across all: characters of the text, and where they stand."""
 
     start: int
     end: int

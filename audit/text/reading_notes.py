@@ -20,7 +20,7 @@ NOTES = {
     "blank": "Read {n} word{s} with signs in the place of letters as the word{s} that fit best (an attack on detectors).",
     "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
     "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
-    "titled": "With a capital at nearly every word: {n} word{s} judged as if written in small letters.",
+    "titled": "With capitals where no sentence begins, as in titles: {n} word{s} judged as if written in small letters.",
     "homoglyph": (
         "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
     ),

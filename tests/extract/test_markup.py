@@ -207,7 +207,9 @@ UNSEEN = "Nobody who reads the book ever sees a word of all of this."
 )
 def test_sheets_of_books_hide_as_their_readers_show(head: str, sheets: dict[str, str]) -> None:
     page = f'<html><head>{head}</head><body><p>Seen.</p><p class="x" epub:type="y">{UNSEEN}</p></body></html>'
-    assert answer("epub", book_of(page, sheets))["hidden"] == [(len("Seen."), "display:none", len(UNSEEN.replace(" ", "")), UNSEEN)]
+    found = answer("epub", book_of(page, sheets))
+    assert found["text"] == "Seen."
+    assert found["hidden"] == [(len("Seen."), "display:none", len(UNSEEN.replace(" ", "")), UNSEEN)]
 
 
 def test_a_sheet_that_stands_before_a_page_hides_and_marked_sections_are_text() -> None:
@@ -229,14 +231,16 @@ def book_of(page: str, sheets: dict[str, str]) -> bytes:
 def test_text_that_is_called_a_table_of_contents_is_read() -> None:
     guide = b'<guide><reference type="toc" href="text%200.xhtml"/></guide></package>'
     links = '<p><a href="a.xhtml">The first chapter</a></p>' * 30
-    for page, text in ((links, "x"), (links + PARAGRAPHS[0], PARAGRAPHS[0]), (f'<a href="a">{PARAGRAPHS[0]}</a>', PARAGRAPHS[0])):
+    prose = PARAGRAPHS[0]
+    for page, text in ((links, "x"), (links + prose, prose), (f'<a href="a">{prose}</a>', prose)):
         book = book_with([page, "<p>x</p>"], lambda name, data: data.replace(b"</package>", guide))
         assert shown("epub", book).endswith(" ".join(text.split()))
 
 
 def test_what_a_book_shows_instead_of_what_is_no_page_is_read() -> None:
     def change(name: str, data: bytes) -> bytes:
-        return data.replace(b'id="c1" href="text%201.xhtml"', b'id="c1" href="a.bin" fallback="c2"') if name.endswith("opf") else data
+        other = b'id="c1" href="a.bin" fallback="c2"'
+        return data.replace(b'id="c1" href="text%201.xhtml"', other) if name.endswith("opf") else data
 
     book = book_with(["<p>One.</p>", "<p>Two.</p>", "<p>Three.</p>"], change)
     assert shown("epub", book) == "Three. Three. One."

@@ -43,7 +43,7 @@ def test_pages_and_lines_across_the_columns_keep_their_order() -> None:
 
 
 TABLE = "\n".join(f"{name:<30}{'the number of all of them':<30}{number:>6}" for number, name in enumerate(
-    ["Apples and pears", "Bread of the day", "Cheese in slices", "Dates of the year", "Eggs of our hens", "Figs from Turkey", "Grapes"]
+    ["Apples and pears", "Bread of the day", "Cheese in slices", "Dates of the year", "Eggs of hens", "Figs", "Grapes"]
 ))  # fmt: skip
 GLOSSARY = "\n".join(f"{word:<20}{meaning}" for word, meaning in zip(
     PROSE.split()[:12], textwrap.wrap(PROSE, 50)[:12], strict=True
@@ -51,7 +51,10 @@ GLOSSARY = "\n".join(f"{word:<20}{meaning}" for word, meaning in zip(
 CODE = "\n".join(f"    call_{i}(argument)          # what it does, in a few words of a remark" for i in range(9))
 
 
-@pytest.mark.parametrize("text", [PROSE, textwrap.fill(PROSE, 70), TABLE, GLOSSARY, CODE, PROSE.replace(". ", ".  "), "", "a\tb"])
+SPACED = PROSE.replace(". ", ".  ")
+
+
+@pytest.mark.parametrize("text", [PROSE, textwrap.fill(PROSE, 70), TABLE, GLOSSARY, CODE, SPACED, "", "a\tb"])
 def test_tables_glossaries_and_plain_prose_stay(text: str) -> None:
     assert in_order(text) == []
 

@@ -116,7 +116,8 @@ PARTED = SENTENCES["en"].replace(",", "").replace(".", "").split()
 def test_words_that_are_parted_by_signs_are_a_list(between: str) -> None:
     reason = why_not_prose(normalise(between.join(PARTED * 5)).text)
     assert reason is not None and reason.endswith("like a list or a table, not like prose.")
-    assert why_not_prose(normalise(" ".join(PARTED * 2)).text) is None  # of more words without a stop nobody knows the sentences
+    # Of more words without a stop nobody knows the sentences.
+    assert why_not_prose(normalise(" ".join(PARTED * 2)).text) is None
 
 
 def test_prose_with_references_in_brackets_is_prose() -> None:
