@@ -70,7 +70,7 @@ _LONGEST_WORDS = 20  # characters, on average
 
 # Texts without punctuation: where sentences end is not written, and every word is more surprising. Machine texts whose marks
 # were taken out had p-values 43 times larger (the median of 30, of which 15 of 30 findings were lost), human ones 1.6 times. Of
-# 18,093 human English texts of 60 words or more 14 have so few marks.
+# 18,434 human English texts 14 have 60 words and so few marks: songs, pupils' answers, lists.
 _MARK = regex.compile(r"[\p{Po}\p{Pd}--['\u2019\"&%#@*/\\]]", regex.V1)
 _LEAST_POINTED, _LEAST_MARKS = 60, 0.01  # words; marks for each
 
