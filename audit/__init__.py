@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llm_audit.api import membership as membership
+    from llm_audit.api.compliance import Compliance as Compliance
+    from llm_audit.api.compliance import file_compliance as file_compliance
     from llm_audit.api.corpora import Scan as Scan
     from llm_audit.api.corpora import ScanInterrupted as ScanInterrupted
     from llm_audit.api.corpora import bench as bench
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from llm_audit.api.endpoints import watch_endpoint as watch_endpoint
     from llm_audit.api.gate import gate as gate
     from llm_audit.api.machine import load_policy as load_policy
+    from llm_audit.api.making import count_frequencies as count_frequencies
     from llm_audit.api.making import generate as generate
+    from llm_audit.api.making import new_canary as new_canary
     from llm_audit.api.making import train as train
     from llm_audit.api.populations import calibrate as calibrate
     from llm_audit.api.report import Report as Report
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from llm_audit.setup import Setup as Setup
 
 _HOMES = {
+    "api.compliance": ("Compliance", "file_compliance"),
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
     "api.documents": ("File", "Text", "attribute", "detect"),
     "api.endpoints": (
@@ -65,7 +70,7 @@ _HOMES = {
     ),
     "api.gate": ("gate",),
     "api.machine": ("load_policy",),
-    "api.making": ("generate", "train"),
+    "api.making": ("count_frequencies", "generate", "new_canary", "train"),
     "api.populations": ("calibrate",),
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),

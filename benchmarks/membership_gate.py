@@ -94,7 +94,7 @@ def old_and_new(generator: np.random.Generator) -> tuple[list[str], list[str]]:
         if len(text.split()) >= 40 and (year < 2017 or year >= 2019):
             found[package][year >= 2019].append(text)
     pairs = [both for both in found.values() if all(both)]
-    return ([side[generator.integers(len(side))] for side in column] for column in zip(*pairs, strict=True))  # type: ignore[return-value]
+    return ([side[generator.integers(len(side))] for side in column] for column in zip(*pairs, strict=True))
 
 
 def told(name: str, judged: Gate) -> None:

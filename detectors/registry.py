@@ -62,6 +62,9 @@ def explain(name: str) -> AnyRule:
 
     Raises:
         AuditError: there is none; the message names the nearest.
+
+    >>> llm_audit.explain("order").title
+    'Order of the rows'
     """
     from difflib import get_close_matches
 

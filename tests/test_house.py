@@ -321,3 +321,19 @@ def test_a_vague_name_is_seen(line: str) -> None:
 @pytest.mark.parametrize("line", ["rows(found=1)", "print(found)", "rows.found = 1", "found_rows = 1", '"found"  # found'])
 def test_a_name_that_is_not_bound_is_not(line: str) -> None:
     assert vague_names(line) == set()
+
+
+FOLDERS = ("audit", "benchmarks", "detectors", "fixtures", "reports", "tests", "tools")
+UNEXPLAINED = re.compile(r"# *(?:type: *ignore|noqa)\b[^#\n]*$", re.MULTILINE)
+
+
+def test_whatever_a_checker_passes_over_has_a_reason_beside_it() -> None:
+    sources = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    bare = {str(path.relative_to(ROOT)): UNEXPLAINED.findall(path.read_text(encoding="utf-8")) for path in sources}
+    assert {name: lines for name, lines in bare.items() if lines} == {}
+
+
+@pytest.mark.parametrize("bare", ["type: ignore", "type: ignore[arg-type]", "noqa", "noqa: E501"])
+def test_a_reason_is_what_follows_the_second_sign(bare: str) -> None:
+    assert UNEXPLAINED.search(f"f(x)  # {bare}\n")
+    assert not UNEXPLAINED.search(f"f(x)  # {bare}  # f takes any number\n")

@@ -21,6 +21,8 @@ from llm_audit.scoring.session import Session
 from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
+Paths = StrPath | Iterable[StrPath]
+
 
 @dataclass
 class Audit:

@@ -100,6 +100,11 @@ def scan(
     Raises:
         InvalidInput: the corpus cannot be read twice, or changed since the scan began.
         ScanInterrupted: by Ctrl-C; it holds what there is.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> done = llm_audit.scan("human.jsonl", "results", setup=mine)
+    >>> done.report.corpus.included, (done.folder / "report.html").exists()
+    (40, True)
     """
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
@@ -173,6 +178,12 @@ def bench(
 
     Returns:
         A report whose `benchmark` holds the rates, each with its interval.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> report = llm_audit.bench("labelled.jsonl", setup=mine)
+    >>> alarms = report.benchmark.false_alarms[0]
+    >>> alarms.n, alarms.at_1_percent.value
+    (70, 0.0)
     """
     from llm_audit.training import evaluate
     from llm_audit.training.labelled import read_labelled

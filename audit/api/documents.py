@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -22,7 +22,10 @@ from llm_audit.text import Passed, RawText, Source, survey
 from llm_audit.text.frame import kinds_of
 
 if TYPE_CHECKING:
-    from llm_audit.detectors.attribution.text import Role
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.text import Author, Role
+    from llm_audit.detectors.populations import Population
+    from llm_audit.scoring.session import Session
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 
@@ -38,7 +41,7 @@ class Text:
     Raises:
         InvalidConfiguration: the text is no string.
 
-    >>> Text("Call me Ishmael.", name="novel").name
+    >>> llm_audit.Text("Call me Ishmael.", name="novel").name
     'novel'
     """
 
@@ -63,7 +66,7 @@ class File:
         path: of the file; its suffix says how it is read.
         name: what reports call it.
 
-    >>> File("/tmp/4f2a.docx", name="anna.docx").name
+    >>> llm_audit.File("/tmp/4f2a.docx", name="anna.docx").name
     'anna.docx'
     """
 
@@ -113,9 +116,11 @@ def detect(
         NotAvailable: the model or the population is not here.
         InvalidConfiguration: settings that do not go together.
 
-    >>> report = detect(Text("Too short.", name="note"), setup=Setup(offline=True))
-    >>> report.documents[0].p_value is None, report.documents[0].verdict.value
-    (True, 'not_assessable')
+    >>> report = llm_audit.detect(["essay.txt", llm_audit.Text("Too short.", name="note")])
+    >>> [document.verdict.value for document in report.documents]
+    ['pass', 'not_assessable']
+    >>> report.documents[0].p_value > 0.01
+    True
     """
     from llm_audit.detectors import judging
     from llm_audit.setup.manifest import now
@@ -174,44 +179,27 @@ def attribute(
     Raises:
         NotAvailable: a model or population is not here.
         InvalidConfiguration: no candidate, or one that cannot be understood.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> candidates = [f"./my-model@temperature={temperature},template=none" for temperature in (1, 0.5)]
+    >>> report = llm_audit.attribute("answer.txt", candidates=candidates, prompt="", setup=mine)
+    >>> drawn, other = report.documents[0].attributions
+    >>> drawn.p_value > 0.01, other.verdict.value, other.p_value < 0.01
+    (True, 'not_written_by', True)
     """
     from llm_audit.detectors import judging
-    from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.run import Settings, find_rules
-    from llm_audit.detectors.attribution.text import Author
     from llm_audit.detectors.populations import references
     from llm_audit.setup.manifest import collect, now
 
     check_alpha(alpha)
     started, texts, chosen, passed = now(), texts_of(texts), plain_setup(setup), list[Passed]()
-    parsed = [
-        (role, Candidate.parse(name))
-        for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
-        for name in names
-    ]
-    if not parsed:
-        raise InvalidConfiguration("Nobody is named who may have written the texts: give at least one candidate.")
     prompt_text = _prompt(prompt)
-    if prompt_text is None and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
-        raise InvalidConfiguration(
-            f"{weighted[0]!r} names weights, which can be tested only where the prompt is known; give the prompt."
-        )
+    parsed = _parsed((candidates, sanctioned, others), prompted=prompt_text is not None)
     chosen.check()
-    generations = references() if prompt_text is None else ()
     with ExitStack() as stack:
-        models = {
-            model: stack.enter_context(replace(chosen, model=model, reference=None).session(progress))
-            for model in dict.fromkeys(candidate.model for _, candidate in parsed)
-        }
-        sessions = {
-            (candidate.model, weights): models[candidate.model].rounded(weights)
-            for _, candidate in parsed
-            for weights in candidate.weights
-        }
-        authors = []
-        for role, candidate in parsed:
-            first, *rest = (sessions[candidate.model, weights] for weights in candidate.weights)
-            authors.append(Author(candidate, role, first, generations, tuple(rest)))
+        sessions = _sessions([candidate for _, candidate in parsed], chosen, stack, progress)
+        authors = _authors(parsed, sessions, references() if prompt_text is None else ())
         human = stack.enter_context(opened(setup, progress))
         against_people = human.settings(alpha, text_field=text_field)
         settings = Settings(alpha, prompt_text, find_rules(), keep_text=keep_text)
@@ -227,6 +215,50 @@ def attribute(
         sources = sources_of(texts, passed)
         report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
     return finished(report, started, [*_file_arguments(texts, chosen), prompt if isinstance(prompt, Path) else None])
+
+
+def _parsed(names: Sequence[Sequence[str]], *, prompted: bool) -> list[tuple[Role, Candidate]]:
+    """The candidates of each role of `ROLES`. Raises InvalidConfiguration: there is none, or one needs a prompt."""
+    from llm_audit.detectors.attribution.candidate import Candidate
+
+    parsed = [(role, Candidate.parse(name)) for role, named in zip(ROLES, names, strict=True) for name in named]
+    if not parsed:
+        raise InvalidConfiguration("Nobody is named who may have written the texts: give at least one candidate.")
+    if not prompted and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
+        raise InvalidConfiguration(
+            f"{weighted[0]!r} names weights, which can be tested only where the prompt is known; give the prompt."
+        )
+    return parsed
+
+
+def _sessions(
+    candidates: Sequence[Candidate], setup: Setup, stack: ExitStack, progress: Progress
+) -> dict[tuple[str, str], Session]:
+    """Name of a model and precision of its weights -> a session of it, each model loaded once and closed by `stack`."""
+    models = {
+        model: stack.enter_context(replace(setup, model=model, reference=None).session(progress))
+        for model in dict.fromkeys(candidate.model for candidate in candidates)
+    }
+    return {
+        (candidate.model, weights): models[candidate.model].rounded(weights)
+        for candidate in candidates
+        for weights in candidate.weights
+    }
+
+
+def _authors(
+    parsed: Sequence[tuple[Role, Candidate]],
+    sessions: Mapping[tuple[str, str], Session],
+    generations: tuple[Population, ...],
+) -> list[Author]:
+    """Each candidate with the sessions of its weights, and the reference generations of all models."""
+    from llm_audit.detectors.attribution.text import Author
+
+    authors = []
+    for role, candidate in parsed:
+        first, *rest = (sessions[candidate.model, weights] for weights in candidate.weights)
+        authors.append(Author(candidate, role, first, generations, tuple(rest)))
+    return authors
 
 
 def _prompt(prompt: str | Path | None) -> str | None:

@@ -62,7 +62,7 @@ class EndpointSetup:
         max_requests: cap on requests sent, repeats included.
         max_tokens: cap on tokens of prompts and answers, as billed.
 
-    >>> EndpointSetup("http://127.0.0.1:8080/v1", "my-model", max_requests=100).attempts
+    >>> llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model", max_requests=100).attempts
     4
     """
 
@@ -157,6 +157,12 @@ def audit_endpoint(
 
     Raises:
         InvalidConfiguration: settings or prompts that cannot come to a decision.
+
+    >>> endpoint = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model")
+    >>> named = llm_audit.Setup(model="./my-model")
+    >>> report = llm_audit.audit_endpoint(endpoint, "prompts.txt", requests=15, honest=45, tokens=4, setup=named)
+    >>> report.substitution.served.value
+    'consistent'
     """
     check_alpha(alpha)
     started, setup = now(), setup or Setup()
@@ -219,6 +225,11 @@ def record_endpoint(
 
     Raises:
         InvalidConfiguration: the endpoint has no journal.
+
+    >>> trusted = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model", journal="trusted.jsonl")
+    >>> comparable, without = llm_audit.record_endpoint(trusted, "prompts.txt", surface="completions", questions=20, tokens=4)
+    >>> comparable  # of 20 questions, each asked twice, and of those about texts
+    56
     """
     if endpoint.journal is None:
         raise InvalidConfiguration("Name a journal: what is recorded is what it holds.")
@@ -255,6 +266,13 @@ def watch_endpoint(
     Raises:
         InvalidConfiguration: the endpoint's journal is of an earlier run, which this one does not continue.
         InvalidInput: border inputs are wanted, and the baseline is one of log-probabilities.
+
+    >>> endpoint = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model")
+    >>> llm_audit.watch_endpoint(endpoint, "baseline.json", surface="completions")  # the first call writes the baseline
+    10
+    >>> report = llm_audit.watch_endpoint(endpoint, "baseline.json", surface="completions")
+    >>> report.substitution.tests[0].p_value > 0.01
+    True
     """
     check_alpha(alpha)
     endpoint.check()
@@ -316,7 +334,12 @@ class EndpointProbe:
 
 
 def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
-    """Probe an endpoint with some twenty short questions: which fields it really returns."""
+    """Probe an endpoint with some twenty short questions: which fields it really returns.
+
+    >>> found = llm_audit.probe_endpoint(llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model"))
+    >>> [test.rule.name for test in found.tests if test.reason]  # none is impossible
+    []
+    """
     capabilities = probe(endpoint.open())
     return EndpointProbe(capabilities, allowances(capabilities))
 
@@ -349,8 +372,9 @@ def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: fl
     Raises:
         InvalidInput: there is no such measured effect.
 
-    >>> len(plan_audit("q4", rate=0.5).tests)
-    6
+    >>> plan = llm_audit.plan_audit("q4", rate=0.5)
+    >>> [test.requests for test in plan.tests]
+    [28, 10, 16, 400, 400, 285]
     """
     tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)

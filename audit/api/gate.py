@@ -73,16 +73,14 @@ def gate(
 
     Returns:
         A report whose `gate` says what passed, and whose documents say why.
+
+    >>> mine = llm_audit.Setup(model="./my-model", population="mine")
+    >>> report = llm_audit.gate("essay.txt", setup=mine)
+    >>> report.gate.failed, report.exit_code()
+    (0, 0)
     """
     paths = listed(paths)
-    if not paths and changed_since is None:
-        raise InvalidConfiguration("Nothing is named to judge: give files or folders, or the revision from which they differ.")
-    if update_baseline and (baseline is None or changed_since is not None):
-        raise InvalidConfiguration(
-            "Updating a baseline needs its file, and all texts: name it, and no revision from which they differ."
-        )
-    if policy is not None and not isinstance(policy, Loaded):
-        raise InvalidConfiguration("A policy comes from llm_audit.load_policy(FILE); give what that returns.")
+    _check(paths, policy, baseline, changed_since, update_baseline=update_baseline)
     started, policy = now(), policy or load()
     changed_since = base_revision(os.environ) if changed_since == AUTO else changed_since
     setup = setup or _setup(policy)
@@ -96,15 +94,7 @@ def gate(
     obeyed = policy.policy.inline_suppressions
     scored_too = kinds_of(policy.policy.score_also if include is None else include)
     inputs = read(sources, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
-    marks = _read_marks(inputs, policy, plain_setup(setup), progress)
-    within = part(progress, 0, 0.9) if marks else progress
-    documents, manifest = _judge(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
-    if marks:
-        from llm_audit.gating.watermarks import checked
-
-        documents = checked(inputs, documents, marks, alpha, part(progress, 0.9, 1))
-        rules = {result.rule for document in documents for result in document.wanted}
-        manifest = manifest.model_copy(update={"detectors": (*manifest.detectors, *sorted(rules))})
+    documents, manifest = _judge(inputs, policy, setup, progress, alpha=alpha, keep_text=keep_text, include=scored_too)
     terms = Terms(
         alpha=alpha, day=now()[:10], inline_suppressions=obeyed, changed_since=changed_since, left_out=left_out
     )  # fmt: skip
@@ -113,6 +103,27 @@ def gate(
     if file:
         terms = replace(terms, baseline=known.use(one_line(str(file))))
         documents = known.applied(documents)
+    report = _report(documents, terms, manifest, passed)
+    chosen = plain_setup(setup)
+    return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
+
+
+def _check(
+    paths: Sequence[str], policy: object, baseline: StrPath | None, changed_since: str | None, *, update_baseline: bool
+) -> None:
+    """Refuse arguments that do not go together. Raises InvalidConfiguration."""
+    if not paths and changed_since is None:
+        raise InvalidConfiguration("Nothing is named to judge: give files or folders, or the revision from which they differ.")
+    if update_baseline and (baseline is None or changed_since is not None):
+        raise InvalidConfiguration(
+            "Updating a baseline needs its file, and all texts: name it, and no revision from which they differ."
+        )
+    if policy is not None and not isinstance(policy, Loaded):
+        raise InvalidConfiguration("A policy comes from llm_audit.load_policy(FILE); give what that returns.")
+
+
+def _report(documents: Sequence[Document], terms: Terms, manifest: Manifest, passed: Sequence[Passed]) -> results.Report:
+    """The report of a gate: the documents as they pass or fail together, and the files that were not read."""
     settled, outcome = settle(documents, terms)
     not_read = counts(passed)
     report = results.Report(
@@ -124,9 +135,7 @@ def gate(
         not_read=not_read,
         limits=(),
     )
-    report = wording.with_limits(report, described)
-    chosen = plain_setup(setup)
-    return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
+    return wording.with_limits(report, described)
 
 
 def _setup(policy: Loaded) -> Setup:
@@ -164,9 +173,32 @@ def _read_marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress:
 
 
 def _judge(
+    inputs: Sequence[Input],
+    policy: Loaded,
+    setup: AnySetup,
+    progress: Progress,
+    *,
+    alpha: float,
+    keep_text: bool,
+    include: frozenset[str],
+) -> tuple[list[Document], Manifest]:
+    """Judge the texts one by one, and look for the watermarks that the policy names."""
+    marks = _read_marks(inputs, policy, plain_setup(setup), progress)
+    within = part(progress, 0, 0.9) if marks else progress
+    documents, manifest = _judge_origin(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=include)
+    if marks:
+        from llm_audit.gating.watermarks import checked
+
+        documents = checked(inputs, documents, marks, alpha, part(progress, 0.9, 1))
+        rules = {result.rule for document in documents for result in document.wanted}
+        manifest = manifest.model_copy(update={"detectors": (*manifest.detectors, *sorted(rules))})
+    return documents, manifest
+
+
+def _judge_origin(
     inputs: Sequence[Input], setup: AnySetup, progress: Progress, *, alpha: float, keep_text: bool, include: frozenset[str]
 ) -> tuple[list[Document], Manifest]:
-    """Judge the texts one by one; the model is opened only if there is a text."""
+    """Judge the texts one by one by their origin; the model is opened only if there is a text."""
     if not inputs:
         return [], collect(None, alpha=alpha, rules=())
     with opened(setup, progress) as ready:

@@ -29,7 +29,7 @@ def load_policy(config: StrPath | None = None, *, isolated: bool = False) -> Loa
     Raises:
         InvalidConfiguration: it cannot be read, or something in it is wrong.
 
-    >>> load_policy(isolated=True).policy.alpha
+    >>> llm_audit.load_policy(isolated=True).policy.alpha
     0.01
     """
     from llm_audit.policy import load

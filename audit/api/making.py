@@ -17,9 +17,12 @@ from llm_audit.common.terminal import terminal_safe
 from llm_audit.setup import Setup
 
 if TYPE_CHECKING:
+    from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.membership.canary import Secret
     from llm_audit.detectors.membership.counting import Counted
     from llm_audit.detectors.origin.classifier import Head
+    from llm_audit.scoring.generate import Sample
+    from llm_audit.scoring.store import StoredModel
 
 __all__ = ["Head", "card_of", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
 
@@ -54,24 +57,17 @@ def generate(
     Raises:
         InvalidConfiguration: the author stands for several settings, the file exists, or the key cannot be used or is of
             another scheme.
+
+    >>> llm_audit.generate("./my-model@temperature=1,template=none", "drawn.jsonl", count=2, max_tokens=50)
+    2
     """
     from llm_audit.common.files import Lines
-    from llm_audit.detectors.attribution.candidate import Candidate
-    from llm_audit.detectors.attribution.generations import Generation, read_prompts
-    from llm_audit.scoring.chain import Chain
-    from llm_audit.scoring.pins import DEFAULT_MODEL
+    from llm_audit.detectors.attribution.generations import read_prompts
     from llm_audit.scoring.vocabulary import tokens_of
 
     if (count is not None and count < 1) or max_tokens < 1:
         raise InvalidConfiguration("At least one text of one token is drawn: count and max_tokens must be 1 or more.")
-    candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
-    if len(candidate.decodings) > 1:
-        raise InvalidConfiguration(
-            f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
-        )
-    if candidate.weights != ("",):
-        raise InvalidConfiguration(f"{author!r} names weights; texts are drawn with those that the model has. Leave them out.")
-    (decoding,) = candidate.decodings
+    candidate, output, setup = _author(author), Path(output), setup or Setup()
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     prompt_texts = read_prompts(Path(prompts)) if prompts else [""]
@@ -85,33 +81,58 @@ def generate(
 
         if marker is not None:
             marker.check(*tokens_of(model))
-        drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress, marker)
+        drawn = Sampler(model, setup.device)(read, candidate.decodings[0], max_tokens, seed, progress, marker)
         try:
             lines = stack.enter_context(Lines(output, new=True))
         except OSError as error:
             raise NotAvailable(f"Cannot write {output}: {error.strerror}.") from error
+        settings = _recorded(candidate, model) | {"max_tokens": max_tokens, "seed": seed}
+        mark = {"watermark": marker.label} if marker else {}
         for number, (prompt, sample) in enumerate(zip(prompt_texts, drawn, strict=True)):
-            record = Generation(
-                text=sample.text,
-                prompt=prompt,
-                template=candidate.template,
-                token_ids=sample.token_ids,
-                finished=sample.finished,
-                model=model.name,
-                digest=model.digest,
-                temperature=decoding.temperature,
-                top_k=decoding.top_k,
-                top_p=decoding.top_p,
-                min_p=decoding.min_p,
-                sampler=decoding if isinstance(decoding, Chain) else None,
-                max_tokens=max_tokens,
-                seed=seed,
-                number=number,
-            )
-            content = record.model_dump(mode="json") | ({"watermark": marker.label} if marker else {})
             # What is drawn is kept, whatever happens next.
-            lines.append(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            lines.append(_line(settings | {"prompt": prompt, "number": number}, sample, mark))
     return len(prompt_texts)
+
+
+def _author(author: str | None) -> Candidate:
+    """The model and the one setting that texts are drawn with; None: the embedded model. Raises InvalidConfiguration."""
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.scoring.pins import DEFAULT_MODEL
+
+    candidate = Candidate.parse(author or DEFAULT_MODEL)
+    if len(candidate.decodings) > 1:
+        raise InvalidConfiguration(
+            f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
+        )
+    if candidate.weights != ("",):
+        raise InvalidConfiguration(f"{author!r} names weights; texts are drawn with those that the model has. Leave them out.")
+    return candidate
+
+
+def _recorded(candidate: Candidate, model: StoredModel) -> dict[str, Any]:
+    """Fields of a `Generation` that name the model and the setting, which all texts of a file share."""
+    from llm_audit.scoring.chain import Chain
+
+    (decoding,) = candidate.decodings
+    return {
+        "template": candidate.template,
+        "model": model.name,
+        "digest": model.digest,
+        "temperature": decoding.temperature,
+        "top_k": decoding.top_k,
+        "top_p": decoding.top_p,
+        "min_p": decoding.min_p,
+        "sampler": decoding if isinstance(decoding, Chain) else None,
+    }
+
+
+def _line(settings: dict[str, Any], sample: Sample, mark: dict[str, Any]) -> bytes:
+    """A text that was drawn, as a line of JSON: the fields of a `Generation`, and those of its watermark."""
+    from llm_audit.detectors.attribution.generations import Generation
+
+    record = Generation(text=sample.text, token_ids=sample.token_ids, finished=sample.finished, **settings)
+    content = record.model_dump(mode="json") | mark
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def train(
@@ -148,6 +169,10 @@ def train(
 
     Raises:
         InvalidInput: too few texts.
+
+    >>> head, path = llm_audit.train("labelled.jsonl", "ours", setup=llm_audit.Setup(model="./my-model"))
+    >>> head.card.texts["human training"], path.name
+    (59, 'ours.safetensors')
     """
     from llm_audit.detectors.origin.classifier import path_of
     from llm_audit.training.labelled import check_trainable, read_labelled
@@ -203,6 +228,11 @@ def count_frequencies(
         text_field: where the text is in JSON lines.
         setup: whose model's tokenizer counts.
         progress: called with the share of the work that is done.
+
+    >>> plain = llm_audit.Setup(model="./my-model")
+    >>> table, malformed, problems = llm_audit.count_frequencies("human.jsonl", "counts.safetensors", setup=plain)
+    >>> table.name, malformed
+    ('counts', 0)
     """
     from llm_audit.detectors.membership.counting import count_corpus
     from llm_audit.scoring.tokenizer import load_tokenizer
@@ -232,6 +262,10 @@ def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "
 
     Returns:
         The strings, the file to keep, and the file to publish.
+
+    >>> secret, kept, published = llm_audit.new_canary("mark", count=199)
+    >>> kept.name, published.name
+    ('mark.secret.json', 'mark.public.json')
     """
     from llm_audit.detectors.membership import canary
     from llm_audit.setup.manifest import now

@@ -7,15 +7,14 @@ the data, the model and the settings.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from llm_audit.api.asking import Audit, counts
+from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
-from llm_audit.api.screening import chosen_scores, digest_of, material_of
-from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.api.screening import score
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import blind_baseline, clusters, run
 from llm_audit.detectors.membership import canary as canaries
@@ -23,8 +22,7 @@ from llm_audit.detectors.membership import dataset as datasets
 from llm_audit.detectors.membership import identifier as identifiers
 from llm_audit.detectors.membership import order as orders
 from llm_audit.detectors.membership import paired as pairs_of
-from llm_audit.detectors.membership.base import find_scores
-from llm_audit.detectors.membership.collection import Collection, naming_left_out, read_collection, split_by_label
+from llm_audit.detectors.membership.collection import naming_left_out, read_collection
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
 from llm_audit.setup import Setup
@@ -34,8 +32,6 @@ __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score
 
 DRAWS = 9999
 """Number of permutations, in the tests whose permutations need no further pass of the model."""
-
-Paths = StrPath | Iterable[StrPath]
 
 
 def order(
@@ -67,6 +63,12 @@ def order(
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
+
+    >>> report = llm_audit.membership.order(
+    ...     "rows.jsonl", draws=19, alpha=0.05, provenance="We shuffled the rows.", setup=llm_audit.Setup(model="./my-model")
+    ... )
+    >>> report.membership.verdict.value, report.membership.tests[-1].p_value
+    ('finding', 0.05)
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     paths = listed(paths)
@@ -111,6 +113,11 @@ def canary(
 
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
+
+    >>> secret, kept, published = llm_audit.new_canary("ours", count=199)
+    >>> report = llm_audit.membership.canary("ours", setup=llm_audit.Setup(model="./my-model"))
+    >>> report.membership.tests[0].p_floor
+    0.005
     """
     audit, names = Audit(alpha, setup, None, progress), listed(names)
     secrets = [canaries.check(name) for name in names]
@@ -149,6 +156,12 @@ def paired(
         setup: as for `order`.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    >>> report = llm_audit.membership.paired(
+    ...     "pairs.jsonl", provenance="A coin chose the published version.", setup=llm_audit.Setup(model="./my-model")
+    ... )
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     pairs = pairs_of.read_pairs(Path(path))
@@ -203,6 +216,10 @@ def identifier(
 
     Raises:
         InvalidInput: there are too few identifiers to come to a decision.
+
+    >>> report = llm_audit.membership.identifier("with-ids.jsonl", setup=llm_audit.Setup(model="./my-model"))
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, paths = Audit(alpha, setup, seed_file, progress), listed(paths)
     data = read_collection(paths, text_field=text_field)
@@ -247,6 +264,12 @@ def dataset(
         setup: as for `order`.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    >>> mine = llm_audit.Setup(model="./my-model")
+    >>> chance = "Drawn at random from the same texts, and never published."
+    >>> report = llm_audit.membership.dataset("suspects.jsonl", "held-out.jsonl", provenance=chance, setup=mine)
+    >>> report.membership.verdict.value
+    'finding'
     """
     audit, provenance = Audit(alpha, setup, seed_file, progress), run.statement(provenance)
     paths, held_out = listed(paths), listed(held_out)
@@ -292,6 +315,10 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
         held_out: texts that the model cannot have seen.
         provenance: as for `dataset`.
         text_field: as for `dataset`.
+
+    >>> report = llm_audit.membership.blind("suspects.jsonl", "held-out.jsonl")
+    >>> report.membership.gate.outcome
+    'no_difference_found'
     """
     started, paths, held_out = now(), listed(paths), listed(held_out)
     suspects, others = (read_collection(files, text_field=text_field) for files in (paths, held_out))
@@ -302,75 +329,3 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     membership = run.baseline_alone(compared, run.statement(provenance), seed, blind_baseline.LEVEL)
     report = run.report(membership, manifest, total=total, malformed=malformed)
     return finished(report, started, (*paths, *held_out))
-
-
-def score(
-    paths: Paths,
-    *,
-    held_out: Paths = (),
-    member_field: str | None = None,
-    provenance: str = "",
-    scores: Sequence[str] = (),
-    frequencies: StrPath | None = None,
-    reference: str | None = None,
-    prefix: StrPath | None = None,
-    control: str | None = None,
-    text_field: str = "text",
-    alpha: float = 0.01,
-    setup: Setup | None = None,
-    seed_file: StrPath | None = None,
-    progress: Progress = silent,
-) -> Report:
-    """Rank texts, and compare suspect with held-out ones. No single text is called a member from a score.
-
-    Args:
-        paths: suspect texts.
-        held_out: texts of the same kind that the model cannot have seen; none: the texts are ranked, and nothing is concluded.
-        member_field: instead of `held_out`: the field of each line that says true or false, for benchmarks.
-        provenance: how the held-out texts were obtained, and when.
-        scores: names of the only scores; none: all that need no further pass over the texts.
-        frequencies: token counts for DC-PDD, from `count_frequencies`.
-        reference: another model, for the reference ratio.
-        prefix: file of texts that the model has not seen, for ReCaLL.
-        control: a model that cannot have seen any of the texts: it must not tell them apart.
-        text_field: as for `order`.
-        alpha: as for `order`.
-        setup: as for `order`.
-        seed_file: as for `order`.
-        progress: as for `order`.
-
-    Raises:
-        InvalidConfiguration: a score lacks what it needs, or arguments that do not go together.
-    """
-    paths, held_out = listed(paths), listed(held_out)
-    if held_out and member_field:
-        raise InvalidConfiguration(
-            "Held-out texts are named by files or by a field of each line: give held_out or member_field."
-        )
-    audit = Audit(alpha, setup, seed_file, progress)
-    available = find_scores(scores)
-    others: Collection | None = None
-    if member_field:
-        suspects, others = split_by_label(paths, text_field=text_field, label_field=member_field)
-    else:
-        suspects = read_collection(paths, text_field=text_field)
-        others = read_collection(held_out, text_field=text_field) if held_out else None
-    both = [suspects, *([others] if others else [])]
-    with audit.target() as target, audit.further(reference) as second, audit.further(control) as third:
-        material = material_of(target, frequencies, second, prefix)
-        chosen = chosen_scores(available, material, asked_for=bool(scores))
-        others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
-        settings = ", ".join(
-            [score.name for score in chosen]
-            + [f"{name} {digest_of(name, argument)}" for name, argument in others_named.items() if argument]
-        )
-        seed = audit.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
-        membership = run.score(
-            target, run.compare(suspects, others, seed) if others else suspects, chosen, material,
-            alpha=alpha, seed=seed, provenance=run.statement(provenance), control=third,
-        )  # fmt: skip
-    return audit.finished(
-        membership, target, [blind_baseline.rule.code] * bool(others) + sorted({score.code for score in chosen}), both,
-        further=[extra.session for extra in (second, third) if extra], used=chosen,
-        named=[*paths, *held_out, frequencies, prefix],
-    )  # fmt: skip

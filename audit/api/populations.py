@@ -50,6 +50,10 @@ def calibrate(
 
     Raises:
         InvalidInput: a line is no human text, or all texts trained the classifier.
+
+    >>> population, path, texts = llm_audit.calibrate("human.jsonl", "ours", setup=llm_audit.Setup(model="./my-model"))
+    >>> texts, path.name
+    (40, 'ours.safetensors')
     """
     from llm_audit.detectors import find, fitting, populations
     from llm_audit.detectors.origin import run as origin

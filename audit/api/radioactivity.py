@@ -59,6 +59,12 @@ def watermark(
         InvalidInput: there is no text.
         InvalidConfiguration: a key file that cannot be used, of a scheme that does not tell contexts apart, or of another
             tokenizer.
+
+    >>> named = llm_audit.Setup(model="./my-model")
+    >>> key_id = llm_audit.new_watermark_key("their-key.json", "transformers-kgw", setup=named)
+    >>> report = llm_audit.membership.watermark("suspects.jsonl", key="their-key.json", setup=named)
+    >>> report.membership.tests[0].p_value > 0.01  # the model has not been trained on text with this mark
+    True
     """
     audit = Audit(alpha, setup, None, progress)
     marks, answer_files = listed(marked), listed(answers)

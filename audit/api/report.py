@@ -17,6 +17,11 @@ class Report(results.Report):
 
     `report.documents[0].p_value`, `report.membership`, `report.substitution`, `report.corpus`, `report.benchmark` and
     `report.gate` hold the results; `limits` says what the numbers do not prove.
+
+    >>> report = llm_audit.detect("essay.txt")
+    >>> report.save("report.html")
+    >>> report.to_dict()["subjects"][0]["verdict"]
+    'pass'
     """
 
     def __repr__(self) -> str:

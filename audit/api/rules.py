@@ -15,7 +15,11 @@ WIDTH, INDENT = 100, 17
 
 
 def rules() -> list[AnyRule]:
-    """All rules that are installed, sorted by code: code, name, title, question, null hypothesis, assumptions, method."""
+    """All rules that are installed, sorted by code: code, name, title, question, null hypothesis, assumptions, method.
+
+    >>> [rule.name for rule in llm_audit.rules() if rule.family == "integrity"]
+    ['look-alikes', 'invisible', 'direction', 'hidden', 'chatbot']
+    """
     return list(every_rule())
 
 

@@ -1,10 +1,8 @@
-"""Stored reports: read back, verified, and filed against a framework."""
+"""Stored reports: read back, verified and signed."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ __all__ = [
     "Mismatch",
     "Signer",
     "content_of",
-    "file_compliance",
     "intact",
     "read_report",
     "verify",
@@ -38,11 +35,8 @@ def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
     Raises:
         InvalidInput: it cannot be read, or is no report.
 
-    >>> read_report(b"{}")
-    Traceback (most recent call last):
-    ...
-    llm_audit.common.errors.InvalidInput: The report is no report of llm-audit that can be read (it says no schema_version): \
-give one that `-o FILE.json` wrote.
+    >>> llm_audit.read_report("report.json").documents[0].name
+    'essay.txt'
     """
     content, called = content_of(source, name)
     return Report.of(stored.read_report(content, called))
@@ -68,6 +62,10 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
 
     Raises:
         InvalidInput: it is no report.
+
+    >>> ledger = llm_audit.verify("report.json")
+    >>> ledger.mismatches, ledger.unchecked
+    ([], [])
     """
     if key is not None and isinstance(source, bytes):
         raise InvalidInput("The signature stands in a file beside the report: give the report as a file.")
@@ -79,35 +77,6 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
         problem = signing.problem(public, report, content, Path(f"{os.fspath(source)}.dsse"))
         ledger.mismatches += [Mismatch("signature", None, None, problem)] if problem else []
     return ledger
-
-
-def file_compliance(
-    source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
-) -> tuple[Any, Report]:
-    """Compliance report of a stored report, and the report. See `llm_audit.reports.compliance`.
-
-    Args:
-        source: a file, or the content of one.
-        framework: "eu-ai-act-50", "nist-ai-600-1", "generic", or a .toml file.
-        claims: what only the user can state, by name.
-        name: what errors call the report.
-
-    Raises:
-        InvalidInput: it is no report, or something in it does not follow from the rest.
-    """
-    from llm_audit.reports.compliance.assess import assess
-    from llm_audit.reports.compliance.framework import load
-
-    content, called = content_of(source, name)
-    report = read_report(content, name=called)
-    mismatches = recompute(content, Path(), called)[0].mismatches
-    if mismatches:
-        raise InvalidInput(
-            f"{called} does not hold, so it is not filed: {mismatches[0].path} is not what follows from the rest of it. "
-            "`llm-audit verify` names all such fields."
-        )
-    digest = hashlib.sha256(content).hexdigest()
-    return assess(report, *load(framework), dict(claims or {}), digest), report
 
 
 @dataclass(frozen=True)

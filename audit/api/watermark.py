@@ -70,6 +70,14 @@ def watermark(
         InvalidConfiguration: a key file that cannot be used, a key or a line of token ids of another scheme, a tokenizer that
             does not fit the key, no key or no text.
         NotAvailable: a tokenizer is not here.
+
+    >>> named = llm_audit.Setup(model="./my-model")
+    >>> key_id = llm_audit.new_watermark_key("our-key.json", "vllm-gumbel", setup=named)
+    >>> author = "./my-model@temperature=1,template=none"
+    >>> texts = llm_audit.generate(author, "marked.jsonl", count=1, max_tokens=200, watermark="our-key.json")
+    >>> report = llm_audit.watermark(keys="our-key.json", token_ids="marked.jsonl")
+    >>> report.documents[0].verdict.value, report.documents[0].p_value < 1e-6
+    ('finding', True)
     """
     from llm_audit.detectors import judging
     from llm_audit.detectors.integrity.base import find_rules
@@ -130,6 +138,10 @@ def new_watermark_key(
 
     Raises:
         InvalidConfiguration: an unknown scheme, parameters that do not fit it, or a file that exists.
+
+    >>> key_id = llm_audit.new_watermark_key("key.json", "transformers-kgw", setup=llm_audit.Setup(model="./my-model"))
+    >>> len(key_id)
+    12
     """
     from llm_audit.detectors.watermark.keys import new_key, write_key
     from llm_audit.detectors.watermark.schemes import scheme_class
@@ -174,6 +186,11 @@ def probe_watermark(
 
     Raises:
         InvalidConfiguration: settings that do not go together, or a budget that decides nothing.
+
+    >>> endpoint = llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model")
+    >>> report = llm_audit.probe_watermark(endpoint, budget=300)
+    >>> report.documents[0].verdict.value
+    'pass'
     """
     from llm_audit.detectors import judging
     from llm_audit.detectors.watermark import probing
@@ -219,7 +236,7 @@ def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> s
 def watermark_schemes() -> dict[str, str]:
     """Name of every watermarking scheme that can be tested -> its title.
 
-    >>> watermark_schemes()["vllm-gumbel"]
+    >>> llm_audit.watermark_schemes()["vllm-gumbel"]
     'vLLM, Gumbel'
     """
     from llm_audit.detectors.watermark.schemes import SCHEMES

@@ -65,30 +65,31 @@ def command(source: str, compliance: str | None, claims: tuple[str, ...], output
 
 def _compliance(source: str, framework: str, claims: tuple[str, ...], output: Output) -> int:
     """Write the compliance report of a stored report; to standard output as Markdown if to no file."""
-    from llm_audit.api.stored import file_compliance
+    from llm_audit.api.compliance import file_compliance
+    from llm_audit.api.stored import read_report
     from llm_audit.reports.compliance.render import RENDERERS
     from llm_audit.reports.formats import choose
-    from llm_audit.reports.write import write
 
     if output.format_ != "text":
         raise InvalidConfiguration(f"--compliance has no --format {output.format_}; use -o FILE.")
-    renderers = {name: choose(name, RENDERERS) for name in output.outputs}
+    for name in output.outputs:
+        choose(name, RENDERERS)  # a wrong suffix is refused before anything is written
     output.check()
     data, name = content_of(source)
-    assessed, report = file_compliance(data, framework, dict(map(_claim, claims)), name=name)
+    compliance = file_compliance(data, framework, dict(map(_claim, claims)), name=name)
     filed: list[str] = []
 
     def file(path: str) -> None:
-        write(path, renderers[path](assessed))
+        compliance.save(path)
         filed.append(path)
 
     failures = write_outputs(output.outputs, file)
     with may_be_unread():
         if not output.outputs:
-            show(RENDERERS[".md"](assessed))
+            show(RENDERERS[".md"](compliance))
         for path in filed:
             click.echo(f"The compliance report: {one_line(path)}")
-    return complain(failures) or report.exit_code(strict=output.strict)
+    return complain(failures) or read_report(data, name=name).exit_code(strict=output.strict)
 
 
 def _claim(text: str) -> tuple[str, str]:

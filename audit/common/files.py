@@ -96,7 +96,7 @@ class Scratch:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by `close`
+        file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # closed by `close`
         self._descriptor = file.fileno()
         self.close = weakref.finalize(self, file.close)
 

@@ -340,7 +340,7 @@ def write_manifest(folder: Path, source: Mapping[str, object], progress: Progres
 
 def _manifest(folder: Path) -> dict[str, Any]:
     """The parsed manifest of a folder; ValueError if it lacks the fields that are needed."""
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     try:
         for name, entry in manifest["files"].items():
             plain = Path(name).name == name
@@ -350,7 +350,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             raise ValueError("source")
     except (KeyError, TypeError, AttributeError):
         raise ValueError("not a manifest") from None
-    return manifest  # type: ignore[no-any-return]
+    return manifest
 
 
 def _convert(pinned: Path, folder: Path, progress: Progress) -> None:

@@ -45,7 +45,7 @@ class Setup:
     Raises:
         InvalidConfiguration: a field holds what it cannot hold. Whether a name stands for something is seen when it is opened.
 
-    >>> Setup(model="./my-model", population="mine").device
+    >>> llm_audit.Setup(model="./my-model", population="mine").device
     'cpu'
     """
 

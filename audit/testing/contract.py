@@ -23,6 +23,9 @@ def check_rule(rule: AnyRule, *examples: str) -> None:
     Args:
         rule: made by `statistic_rule`, `CandidateRule`, `MembershipScore`, `integrity_rule` or `Rule` itself.
         examples: of an integrity rule, texts in which it must find something.
+
+    >>> from llm_audit.testing import check_rule
+    >>> check_rule(llm_audit.explain("look-alikes"), "It was p\u0430id in Pa\u0443pal, th\u0435 b\u043enk s\u0430id.")
     """
     for check in clauses(rule, *examples).values():
         check(rule)
@@ -39,6 +42,10 @@ def clauses(rule: AnyRule, *examples: str) -> Clauses:
     finds unlikely, and the size of the exact test on 400 texts drawn from the model is at most .05, within four standard
     errors. These and integrity rules: the result follows from its evidence alone, also after both were stored. Membership
     scores: `statistic`, variants and saturation give finite, repeatable numbers; and the direction.
+
+    >>> from llm_audit.testing import clauses
+    >>> next(iter(clauses(llm_audit.explain("curvature"))))
+    'says what it is: name, title, question, null hypothesis, method'
     """
     kinds: dict[type[AnyRule], Clauses] = {
         CandidateRule: candidate.CLAUSES,

@@ -32,6 +32,12 @@ def sample_scores(
         states: layers and width of random hidden states; none by default.
         rivals: number of other models, with random distributions, that score the same text.
         kept: top-k, with the columns that tests of a truncated setting need; the text is drawn under it.
+
+    >>> import numpy
+    >>> from llm_audit.testing import sample_scores
+    >>> scores = sample_scores(100, numpy.random.default_rng(0))
+    >>> scores.logprob.shape, bool((scores.logprob <= 0).all())
+    ((100,), True)
     """
     logits = rng.standard_normal((n_tokens, vocabulary)) * rng.uniform(0.5, 4, (n_tokens, 1))
     free = logits - _log_sum(logits)[:, None]
@@ -96,7 +102,12 @@ def _log_sum(logs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScores:
-    """Scores of a text whose every token the model predicted with certainty: the edge case where ratios divide by zero."""
+    """Scores of a text whose every token the model predicted with certainty: the edge case where ratios divide by zero.
+
+    >>> from llm_audit.testing import certain_scores
+    >>> certain_scores(3).logprob
+    array([0., 0., 0.], dtype=float32)
+    """
     if states[0]:
         blocks = STATE_BLOCK * np.arange(n_tokens // STATE_BLOCK, dtype=np.int32)
         zero = np.zeros((len(blocks), *states), np.float16)
@@ -120,7 +131,15 @@ def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScor
 
 
 def sample_passes(scores: TokenScores, rng: np.random.Generator) -> Passes:
-    """Passes of the membership scores over a text with these scores; every further pass differs slightly from the first."""
+    """Passes of the membership scores over a text with these scores; every further pass differs slightly from the first.
+
+    >>> import numpy
+    >>> from llm_audit.testing import sample_passes, sample_scores
+    >>> rng = numpy.random.default_rng(0)
+    >>> passes = sample_passes(sample_scores(100, rng), rng)
+    >>> bool(passes.lowercase.logprob.mean() < passes.scores.logprob.mean())
+    True
+    """
     n_tokens = len(scores)
     less = dataclasses.replace(scores, logprob=(scores.logprob - rng.random(n_tokens)).astype(np.float32))
     text = "".join(chr(97 + letter) for letter in rng.integers(26, size=4 * n_tokens))

@@ -149,7 +149,8 @@ def _weighted(counts: Any, training: Indexes) -> NDArray[np.float32]:
     frequent = frequent[frequency[frequent] >= 2]
     weights = np.log((1 + len(training)) / (1 + frequency[frequent])) + 1
     weighted = np.log1p(counts[:, frequent].toarray()) * weights.astype(np.float32)
-    return weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)  # type: ignore[no-any-return]
+    unit: NDArray[np.float32] = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)
+    return unit
 
 
 def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:

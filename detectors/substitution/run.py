@@ -5,47 +5,33 @@ Knows nothing about the command line or report formats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-
-import numpy as np
+from collections.abc import Sequence
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, named, silent
-from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import (
     border_inputs,
     conformance,
-    distance,
-    exceedance,
     log_odds,
     parameters,
     prompt_tokens,
     rank_uniformity,
-    teacher_forced,
     two_samples,
 )
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, pool_of
-from llm_audit.detectors.substitution.questions import questions, texts
+from llm_audit.detectors.substitution.questions import texts
 from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.run_distances import DistanceTests
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.subject import Gathered, concluded, endpoint_of
-from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Reply, Source, in_nats
+from llm_audit.endpoints.records import Reply, Source
 from llm_audit.reports.wording import notes
 from llm_audit.results import Substitution
-from llm_audit.results.substitution_evidence import Exceedance
 
-DISTANCES = teacher_forced.rule.code, exceedance.rule.code
 TEXTS = rank_uniformity.rule.code, two_samples.rule.code
-
-REPEATED = 10
-"""Questions that are asked once more where log-probabilities are hidden."""
-
-BATCH = 10
-"""Number of requests after which a sequential audit checks whether it may stop."""
 
 
 def audit(
@@ -76,7 +62,7 @@ def audit(
         gathered.greedy = surface.deterministic is not False
         if not gathered.greedy:
             gathered.notes.append(notes.DIFFERENT.write())
-        mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
+        mismatch = DistanceTests(source, surface, reference, allotment, settings, gathered, progress).run()
         count = settings.prompts_of_texts(surface.top_logprobs)
         if count and not mismatch:
             _texts(source, reference, prompts, count, settings, gathered, progress)
@@ -113,116 +99,6 @@ def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Al
             "more."
         )
     return allot(prompts, settings.requests, settings.honest, settings.generator("prompts"), cut=reference.supports_prefixes)
-
-
-def _distances(
-    source: Source,
-    surface: SurfaceCapabilities,
-    reference: Reference,
-    allotment: Allotment,
-    settings: Settings,
-    gathered: Gathered,
-    progress: Progress,
-) -> str:
-    """Add the tests of distances to `gathered`; return why the reference does not fit the endpoint, or ""."""
-    wanted = min(settings.alternatives, surface.top_logprobs)
-    if reference.alternatives is not None:
-        wanted = min(wanted, reference.alternatives)
-    asks = questions(allotment.audited, surface, settings.tokens, max(wanted, 1) if surface.logprobs else None)
-    step = BATCH if settings.sequential else len(asks)
-    level = settings.alpha / (4 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
-    null: Mapping[str, np.ndarray] | None = None
-    distances: Distances | None = None
-    terms = Terms(settings.alpha)
-    replies: list[Reply] = []
-    k = asked = 0
-    for start in range(0, len(asks), step):
-        outcomes = source.ask(asks[start : start + step], named(progress, "Asking the endpoint"))
-        gathered.outcomes += outcomes
-        asked += len(outcomes)
-        replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-        if not replies:
-            continue
-        if mismatch := reference.vocabulary_mismatch(replies):
-            gathered.results.clear()
-            gathered.notes.append(mismatch)
-            return mismatch
-        if surface.logprobs and not k:
-            k = min(max(wanted, 1), distance.granted(replies))
-        compared = reference.comparable(replies, k)
-        if len(compared) < FEWEST:
-            continue
-        if null is None:
-            if not k:  # where texts alone are compared, an ignored temperature is else taken for another model
-                gathered.greedy = gathered.greedy and _greedy(source, compared, progress)
-            if not k and not gathered.greedy:
-                tests = f"{', '.join(DISTANCES)} and {log_odds.rule.code}"
-                gathered.notes.append(notes.NOT_GREEDY.write(why=_why_no_numbers(replies), tests=tests))
-                return ""
-            gathered.rounded = rounded = max(reply.rounded for reply in replies) if k else 0.0
-            null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
-            if rounded:
-                gathered.notes.append(notes.ROUNDED.write(nats=rounded))
-            if min(map(len, null.values())) < FEWEST:
-                gathered.notes.append(notes.ENDED.write())
-                return ""
-            if reference.no_signal_reason and not any(values.any() for values in null.values()):
-                gathered.notes.append(reference.no_signal_reason)
-                return ""
-        measured = reference.distances(compared, k, progress)
-        if k and _beyond(measured, null) > 0.5:
-            converted = reference.distances([in_nats(reply) for reply in compared], k, progress)
-            if not _beyond(converted, null):  # numbers of another model are not the reference's times one factor
-                measured = converted
-                gathered.notes += [notes.OTHER_BASE.write()] * (not gathered.binary)
-                gathered.binary = True
-        distances = Distances(
-            reference.words,
-            *reference.measures(k),
-            measured,
-            null,
-            tuple(reply.ask.name for reply in compared),
-            asked - len(compared) - reference.ended_alike(replies, k),
-            asked,
-        )
-        first = teacher_forced.derive(teacher_forced.measure(distances, settings.seed), terms)
-        gathered.results = [first]
-        if settings.sequential and first.p_value is not None and first.p_value <= level:
-            gathered.notes.append(notes.STOPPED.write(asked=asked, planned=len(asks), rule=DISTANCES[0]))
-            break
-    if distances is None:
-        usable = len(reference.comparable(replies, k))
-        few = notes.TOO_FEW.write(usable=usable, first=DISTANCES[0], second=DISTANCES[1], fewest=FEWEST)
-        gathered.notes.append(few)
-        return ""
-    if not k:
-        gathered.notes.append(notes.NO_LOGPROBS.write(why=_why_no_numbers(replies)))
-    elif not wanted:
-        gathered.notes.append(notes.NO_ALTERNATIVES.write())
-    if not settings.sequential:
-        beside = replace(terms, beside=tuple(gathered.results))
-        gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
-    return ""
-
-
-def _beyond(measured: Mapping[str, np.ndarray], null: Mapping[str, np.ndarray]) -> float:
-    """The share of answers that are farther than every null distance, from the nearest variant."""
-    return min(float(np.mean(values > null[name].max())) for name, values in measured.items())
-
-
-def _why_no_numbers(replies: Sequence[Reply]) -> str:
-    """Word on log-probabilities none of which can be compared."""
-    spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
-    return "defective" if spoilt else "hidden"
-
-
-def _greedy(source: Source, answered: Sequence[Reply], progress: Progress) -> bool:
-    """Whether `REPEATED` questions at temperature 0 get the same texts once more."""
-    chosen = answered[:REPEATED]
-    asks = [replace(reply.ask, name=f"{reply.ask.name}, again") for reply in chosen]
-    again = source.ask(asks, named(progress, "Asking again"))
-    pairs = zip(chosen, again, strict=True)
-    return all(not isinstance(outcome, Reply) or outcome.text == reply.text for reply, outcome in pairs)
 
 
 def _texts(

@@ -75,7 +75,7 @@ class WholeText:
 
 def described(law: Law) -> dict[str, str | float]:
     """A null law as a dictionary (kind and parameters), for stored results; `law_of` reads it."""
-    return {"kind": law.kind} | {field.name: getattr(law, field.name) for field in fields(law)}  # type: ignore[arg-type]
+    return {"kind": law.kind} | {field.name: getattr(law, field.name) for field in fields(law)}  # type: ignore[arg-type]  # every law is a dataclass
 
 
 def law_of(description: Mapping[str, str | float]) -> Law:

@@ -70,7 +70,7 @@ def report(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
 
 def document(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
     (only,) = report(tool, *args, code=code)["subjects"]
-    return only  # type: ignore[no-any-return]
+    return only
 
 
 def verdicts(found: dict[str, Any]) -> list[str]:
@@ -207,7 +207,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
     def recorded(self: LeanBody, ids: np.ndarray, lengths: Sequence[int], *rest: object) -> object:
         seen.extend(part.tolist() for part in np.split(ids, np.cumsum(lengths)[:-1]))
-        return body(self, ids, lengths, *rest)  # type: ignore[arg-type]
+        return body(self, ids, lengths, *rest)
 
     monkeypatch.setattr(LeanBody, "__call__", recorded)
     return seen

@@ -260,7 +260,7 @@ def in_own_mounts(mount: str, *args: object, **options: object) -> Outcome:
     wrapped = ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
     if subprocess.run([*wrapped, "true"], capture_output=True).returncode:
         pytest.skip("this machine lets no process mount a file system of its own")
-    return run_command([*wrapped, *COMMAND, *map(str, args)], **options)  # type: ignore[arg-type]
+    return run_command([*wrapped, *COMMAND, *map(str, args)], **options)
 
 
 def test_a_read_only_cache_is_read_and_new_scores_are_not_kept(
@@ -430,7 +430,7 @@ def test_json_is_utf_8_on_every_terminal(tool: Tool, tiny: tuple[str, ...], witn
 def interrupted(args: list[str], ready: Callable[[subprocess.Popen[bytes]], bool]) -> Outcome:
     """Press Ctrl-C as soon as the process is `ready`."""
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*COMMAND, *args], **streams) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*COMMAND, *args], **streams) as process:
         deadline = time.monotonic() + 60
         while not ready(process) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)

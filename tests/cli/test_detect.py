@@ -319,7 +319,7 @@ def test_a_population_of_another_model_is_refused(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(tool: Tool, command: str) -> None:
-    found = group.commands.get(command) or group.get_command(None, command)  # type: ignore[arg-type]
+    found = group.commands.get(command) or group.get_command(None, command)
     assert found is not None
     for words in ([command], *([command, name] for name in getattr(found, "commands", {}))):
         outcome = tool(*words, "--help")

@@ -90,7 +90,7 @@ def test_a_text_fails_without_the_mark_that_is_asked_for_and_with_the_one_that_i
     assert "The text carries a mark that the policy does not allow. Key " in said
     found = {(each["ruleId"], each["level"]) for each in json.loads(Path("r.sarif").read_text())["runs"][0]["results"]}
     assert {("AUD510", "error"), ("AUD511", "error")} <= found
-    shared = [result.evidence.tests for document in report.documents for result in document.wanted]  # type: ignore[union-attr]
+    shared = [result.evidence.tests for document in report.documents for result in document.wanted]
     assert shared == [2, 2, 2, 2]
     assert tool("gate", "answers/marked.txt", "essays/plain.txt").code == 0
 

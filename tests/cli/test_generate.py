@@ -190,7 +190,7 @@ def attributed(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
     outcome = tool("attribute", HUMAN, *args, "--format", "json")
     assert (outcome.code, outcome.err) == (code, "")
     (document,) = json.loads(outcome.out)["subjects"]
-    return document  # type: ignore[no-any-return]
+    return document
 
 
 def test_a_text_of_an_unknown_prompt_is_compared_with_what_was_drawn(

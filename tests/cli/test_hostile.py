@@ -117,7 +117,7 @@ def test_progress_in_a_log_is_a_plain_line_now_and_then(
     lines = []
     with shown.bars("Scoring") as progress:
         steps = [(30, 0.25, ""), (60, 0.5, ""), (119, 0.6, ""), (125, None, "Hashing \x1b[2J"), (300, 0.5, "Hashing \x1b[2J")]
-        for now, share, stage in steps:  # noqa: B007 (the clock reads it)
+        for now, share, stage in steps:  # noqa: B007  # the clock reads it
             progress(share, stage)
             lines.append(capfd.readouterr().err)
     assert lines == [

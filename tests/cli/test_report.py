@@ -180,11 +180,11 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def scored(self: Engine, texts: list[str], *rest: object) -> object:
         happened.append(f"{len(texts)} scored")
-        return score(self, texts, *rest)  # type: ignore[arg-type]
+        return score(self, texts, *rest)
 
     def recorded(document: object) -> str:
         happened.append("record")
-        return record(document)  # type: ignore[arg-type]
+        return record(document)
 
     monkeypatch.setattr(Engine, "score_each", scored)
     monkeypatch.setattr(jsonl, "record", recorded)

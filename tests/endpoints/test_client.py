@@ -339,7 +339,7 @@ def test_an_address_that_cannot_be_used_or_holds_a_secret_is_refused(url: str) -
 @pytest.mark.parametrize("limit", [{"timeout": 0}, {"attempts": 0}, {"concurrency": -1}, {"per_second": float("nan")}])
 def test_a_limit_that_allows_nothing_is_refused(limit: dict[str, float]) -> None:
     with pytest.raises(AuditError, match="must be more than 0"):
-        Limits(**limit)  # type: ignore[arg-type]
+        Limits(**limit)
 
 
 def test_the_key_is_in_no_log_at_the_most_talkative_level(caplog: pytest.LogCaptureFixture) -> None:

@@ -40,7 +40,7 @@ def test_what_cannot_be_a_key_is_refused_without_telling_it(
     (tmp_path / "key").write_text(content, encoding="utf-8")
     for source in ({"env": "SOME_KEY"}, {"file": tmp_path / "key"}):
         with pytest.raises(AuditError) as caught:
-            read_key(**source)  # type: ignore[arg-type]
+            read_key(**source)
         assert not content or content not in str(caught.value)
     with pytest.raises(AuditError):
         Endpoint("http://127.0.0.1:1/v1", "m", content)

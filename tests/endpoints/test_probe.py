@@ -147,7 +147,7 @@ def test_log_probabilities_that_cannot_be_read_are_not_taken_for_hidden_ones(tmp
 
 def test_an_account_that_may_ask_no_more_is_not_asked_on_the_other_surface(tmp_path: Path) -> None:
     seen: list[str] = []
-    found = probed(lambda exchange, body: seen.append(exchange.path) or error(exchange, 429, "slow down"), tmp_path)  # type: ignore[func-returns-value]
+    found = probed(lambda exchange, body: seen.append(exchange.path) or error(exchange, 429, "slow down"), tmp_path)
     assert found.best is None and set(seen) == {"/v1/chat/completions"}
 
 

@@ -50,7 +50,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def recorded(self: Engine, batch: list[str], *rest: object) -> object:
         texts.extend(batch)
-        return engine(self, batch, *rest)  # type: ignore[arg-type]
+        return engine(self, batch, *rest)
 
     monkeypatch.setattr(Engine, "score_each", recorded)
     return texts
@@ -205,7 +205,7 @@ print(json.dumps([len(scores), "torch" in sys.modules, "transformers" in sys.mod
 def imported(folder: Path, cache: Path, texts: list[str]) -> list[object]:
     """Texts scored in a process of its own, and whether it imported torch and transformers."""
     command = [sys.executable, "-c", RUN, str(folder), str(cache), json.dumps(texts)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def test_a_llama_is_scored_without_torch(model: StoredModel, tmp_path: Path) -> None:

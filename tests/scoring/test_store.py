@@ -241,7 +241,7 @@ def test_another_file_than_the_pinned_one_is_refused_before_it_is_parsed(
     monkeypatch.setattr(store_module, "_convert", lambda *_: pytest.fail("parsed"))
     changed = {"sha256": change["sha256"]} if "sha256" in change else {"parts": (replace(pin.parts[0], **change),)}
     with pytest.raises(AuditError, match=r"^(This|The file) .*(not the pinned file|not a wheel that holds)"):
-        Store(tmp_path, [replace(pin, **changed)]).resolve("tiny", offline=False)  # type: ignore[arg-type]
+        Store(tmp_path, [replace(pin, **changed)]).resolve("tiny", offline=False)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 

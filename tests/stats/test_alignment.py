@@ -22,7 +22,7 @@ CHARGE = math.log1p(ESCAPE * CAP)
 
 def ratio(*args: object) -> NDArray[np.float64]:
     """Log of the capped and charged ratio after each token."""
-    path: NDArray[np.float64] = np.cumsum(align(*args) - np.asarray(args[0]))  # type: ignore[arg-type]
+    path: NDArray[np.float64] = np.cumsum(align(*args) - np.asarray(args[0]))
     return path
 
 

@@ -35,7 +35,7 @@ def test_rank_by_hand() -> None:
         def random(self, shape: tuple[int, ...]) -> Floats:
             return np.full(shape, 0.5)
 
-    coin: np.random.Generator = Coin()  # type: ignore[assignment]
+    coin: np.random.Generator = Coin()
     found = ranks.relative_rank([2.0, 0.0, 9.0], [[1, 2, 2, 3], [1, 2, 2, 3], [1, 2, 2, 3]], coin)
     np.testing.assert_allclose(found, [(1 + 0.5 * 3) / 5, 0.5 / 5, 4.5 / 5])
 

@@ -24,7 +24,7 @@ SEEN = np.arange(3, dtype=np.uint64)
 SCHEDULE = Schedule(epochs=40, batch_size=64, learning_rate=0.05, patience=40)
 
 
-def example(seed: int = 0, confounded: bool = False) -> tuple[Blocks, list[Labelled], np.ndarray]:  # type: ignore[type-arg]
+def example(seed: int = 0, confounded: bool = False) -> tuple[Blocks, list[Labelled], np.ndarray]:
     """Feature 0 tells the classes apart; feature 1 the domains, of which `confounded` makes one mostly machine text."""
     rng = np.random.default_rng(seed)
     domain = rng.integers(0, 2, N)

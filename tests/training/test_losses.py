@@ -41,7 +41,7 @@ def objective_two_way(values: torch.Tensor, temperature: float, positive: float)
     return float(positive * np.log(np.mean(inner)))
 
 
-def finite_differences(objective, values: torch.Tensor, step: float = 1e-5) -> np.ndarray:  # type: ignore[no-untyped-def]
+def finite_differences(objective, values: torch.Tensor, step: float = 1e-5) -> np.ndarray:
     gradient = np.zeros(len(values))
     for i in range(len(values)):
         up, down = values.clone(), values.clone()

@@ -243,7 +243,7 @@ def test_what_the_probe_found_on_the_surface_that_was_asked_is_noted() -> None:
     values = {"Chat": "yes", "Completions": "no"}
     facts = tuple(Fact(name=f"{surface}: {probe.REPEATED}", value=value) for surface, value in values.items())
     for surface, note in (("completions", (wording.DIFFERENT.write(),)), ("chat", ())):
-        asking = Asking(surface=surface, rounded=0.0, remarks=0)  # type: ignore[arg-type]
+        asking = Asking(surface=surface, rounded=0.0, remarks=0)
         subject = audited(1.0).model_copy(update={"capabilities": facts, "asking": asking})
         other = () if note else (wording.DIFFERENT.write(),)
         assert noted(*note, subject=subject) == set()

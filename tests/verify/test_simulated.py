@@ -89,7 +89,7 @@ def about(alpha: float, population: Population | None = None, **found: object) -
         {
             "question": question,
             "manifest": manifest,
-            "coverage": Coverage.of(documents) if documents else evidence_free(),  # type: ignore[arg-type]
+            "coverage": Coverage.of(documents) if documents else evidence_free(),
             "subjects": (*documents, *audits),  # type: ignore[misc]  # tuples
             "limits": (),
             **found,

@@ -18,12 +18,12 @@ KINDS = (
     ),
     ("Membership", ()),
     ("Setup", ("Setup", "EndpointSetup", "Text", "File", "load_policy")),
-    ("Reports", ("Report", "Scan", "ScanInterrupted", "read_report", "Verdict")),
+    ("Reports", ("Report", "Scan", "ScanInterrupted", "read_report", "Compliance", "file_compliance", "Verdict")),
     (
         "Making things",
         (
-            *("calibrate", "train", "generate", "new_watermark_key", "watermark_schemes"),
-            *("plan_audit", "probe_endpoint", "record_endpoint"),
+            *("calibrate", "train", "generate", "new_canary", "new_watermark_key", "watermark_schemes"),
+            *("count_frequencies", "plan_audit", "probe_endpoint", "record_endpoint"),
         ),
     ),
     ("Rules", ("rules", "explain")),

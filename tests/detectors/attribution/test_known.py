@@ -21,7 +21,7 @@ A, B = author("a"), author("b")
 
 
 def judge(*args: object, alpha: float = 0.01, number: int = 0, prompt: str = "Write.") -> Attribution:
-    return attributions(text(*args), prompt, alpha)[number]  # type: ignore[arg-type]
+    return attributions(text(*args), prompt, alpha)[number]
 
 
 def most(n: int, alpha: float) -> int:

@@ -39,15 +39,15 @@ class Reader(Target):
             yield self.scores(text if isinstance(text, str) else text.text)
 
     def scores(self, text: str) -> TokenScores:
-        digest = hashlib.sha256(f"{self.seed} {text}".encode()).digest()  # type: ignore[attr-defined]
+        digest = hashlib.sha256(f"{self.seed} {text}".encode()).digest()
         rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
         n = -(-len(text) // TOKEN)
         logprob = -rng.exponential(3.0, n)
         starts = TOKEN * np.arange(n, dtype=np.int32)
-        for known in self.seen:  # type: ignore[attr-defined]
+        for known in self.seen:
             at = text.find(known)
             if at >= 0:
-                logprob[at // TOKEN : (at + len(known)) // TOKEN] += self.gain  # type: ignore[attr-defined]
+                logprob[at // TOKEN : (at + len(known)) // TOKEN] += self.gain
         zeros = np.zeros(n, np.float32)
         return TokenScores(
             token_id=rng.integers(50, size=n).astype(np.int32),

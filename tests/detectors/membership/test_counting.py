@@ -55,7 +55,7 @@ def by_hand(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     for text in texts:
         for token in tokenizer.encode(text, add_special_tokens=False).ids:
             counts[token] += 1
-    return counts.tolist()  # type: ignore[no-any-return]
+    return counts.tolist()
 
 
 def test_a_table_counts_every_token_of_every_text(count: Callable[..., Counted], tokenizer: Any, tmp_path: Path) -> None:

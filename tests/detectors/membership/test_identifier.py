@@ -102,7 +102,7 @@ def test_size(runs: int) -> None:
         for number in range(runs)
     ]
     assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
-    assert abs(np.mean(p_values) - 0.5) < 0.06  # type: ignore[arg-type]
+    assert abs(np.mean(p_values) - 0.5) < 0.06
 
 
 def test_seen_identifiers_are_found_and_the_text_around_them_does_not_count() -> None:

@@ -30,7 +30,7 @@ def test_size_of_the_whole_and_of_shards(runs: int) -> None:
         sharded.append(judge(order, reader, texts, draws=9, shards=4, alpha=0.05, seed=str(number)).p_value)
     for p_values, mean in ((whole, 0.525), (sharded, 0.5)):
         assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
-        assert abs(np.mean(p_values) - mean) < 0.06  # type: ignore[arg-type]
+        assert abs(np.mean(p_values) - mean) < 0.06
 
 
 def test_a_known_order_is_found_and_its_reverse_is_not() -> None:

@@ -230,7 +230,7 @@ def test_every_score_is_higher_where_the_model_knows_the_text(score: MembershipS
         assert score.statistic(passes(known)) > score.statistic(passes(known)._replace(scores=unknown))
 
 
-@pytest.mark.parametrize("score", [score for score in SCORES if score.values[0].needs])  # type: ignore[union-attr]
+@pytest.mark.parametrize("score", [score for score in SCORES if score.values[0].needs])
 def test_a_score_without_its_pass_is_a_mistake_of_ours(score: MembershipScore) -> None:
     with pytest.raises(ValueError, match="this score needs"):
         score.statistic(Passes("", certain_scores(3)))
@@ -269,7 +269,7 @@ def all_passes(model: Path, rival: Path, texts: Sequence[str]) -> list[Passes]:
     columns = (
         through(model, texts), through(model, [text.lower() for text in texts]), through(rival, texts), through(model, prompted)
     )  # fmt: skip
-    return [Passes(text, *each, counts) for text, *each in zip(texts, *columns, strict=True)]  # type: ignore[arg-type]
+    return [Passes(text, *each, counts) for text, *each in zip(texts, *columns, strict=True)]
 
 
 def test_no_score_depends_on_what_is_scored_beside_the_text(tiny_llama: Path, tiny_rival: Path) -> None:

@@ -20,7 +20,7 @@ D = LAYERS * WIDTH + len(STATISTICS)
 def head(kind: str = "logistic", seed: int = 0) -> Head:
     rng = np.random.default_rng(seed)
 
-    def draw(*shape: int) -> np.ndarray:  # type: ignore[type-arg]
+    def draw(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(np.float32)
 
     h = 1 if kind == "logistic" else 4

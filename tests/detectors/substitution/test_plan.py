@@ -29,7 +29,7 @@ def test_a_cruder_substitute_and_a_larger_share_take_fewer_requests() -> None:
 
 
 def test_a_plan_in_tokens_and_without_an_end() -> None:
-    (first, second, third, fourth, fifth, sixth) = plan("q4", rate=1.0, **USUAL)  # type: ignore[arg-type]
+    (first, second, third, fourth, fifth, sixth) = plan("q4", rate=1.0, **USUAL)
     enough = sequential_requests(effects()["q4"].ranks, 1.0, 0.005, 0.9, measured_size())
     assert enough and enough < 10 and (first.requests, second.requests) == (10, 10)  # no audit asks fewer
     assert first.tokens == 8 * (first.requests or 0) and second.rule == "AUD402"
@@ -37,9 +37,9 @@ def test_a_plan_in_tokens_and_without_an_end() -> None:
     assert (fourth.rule, fourth.requests, fourth.tokens) == ("AUD408", 400, 400)
     assert (fifth.rule, fifth.requests, fifth.tokens) == ("AUD409", 400, 400) and "after a baseline of " in fifth.note
     assert (sixth.rule, sixth.requests, sixth.tokens) == ("AUD410", 285, 285) and "finds it in 100% of audits" in sixth.note
-    assert plan("q8", rate=0.001, **USUAL)[0].requests is None  # type: ignore[arg-type]
+    assert plan("q8", rate=0.001, **USUAL)[0].requests is None
 
 
 def test_an_effect_that_nobody_measured() -> None:
     with pytest.raises(AuditError, match="there are q8, q5, q4"):
-        plan("q2", rate=1.0, **USUAL)  # type: ignore[arg-type]
+        plan("q2", rate=1.0, **USUAL)

@@ -80,7 +80,7 @@ def test_times_that_share_no_name_are_not_compared() -> None:
 
 
 def test_tokens_of_another_vocabulary_are_not_compared() -> None:
-    assert alike_named(rows(text_only, 1), rows(lambda i, word: Token(None, None, f"#{i}"), 2)) is None  # type: ignore[arg-type]
+    assert alike_named(rows(text_only, 1), rows(lambda i, word: Token(None, None, f"#{i}"), 2)) is None
 
 
 def test_early_baselines_are_read() -> None:

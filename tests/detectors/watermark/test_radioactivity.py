@@ -263,7 +263,7 @@ def test_the_result_follows_from_what_is_stored_and_a_changed_number_shows() -> 
     evidence = of_reading(marker, [Read(ids, ids) for ids in texts(marker, range(5), 60)])
     result = radioactivity.rule.derive(Measurement(evidence), TERMS)
     assert again(result, TERMS) == result and result.verdict is Verdict.FINDING
-    assert "key" not in result.evidence.model_dump() or result.evidence.model_dump()["key"] == marker.id  # type: ignore[union-attr]
+    assert "key" not in result.evidence.model_dump() or result.evidence.model_dump()["key"] == marker.id
     for field, value in (("total", 1.0), ("distinct", evidence.counted.distinct - 1)):
         counted = evidence.counted.model_copy(update={field: value})
         forged = result.model_copy(update={"evidence": evidence.model_copy(update={"counted": counted})})

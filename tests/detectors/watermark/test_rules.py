@@ -86,7 +86,7 @@ def test_a_mark_in_a_part_is_found_by_windows_and_its_place_is_told() -> None:
     assert part.rule == windows.rule.code and part.verdict is Verdict.FINDING and part.p_value is not None
     assert whole.p_value is not None and part.p_value < whole.p_value
     assert found_again(document, TERMS) == document
-    scan = windows.scan_of(part.evidence)  # type: ignore[arg-type]
+    scan = windows.scan_of(part.evidence)
     (best,) = [tuple(scan.windows[i]) for i in spans.disjoint(scan, 0.005)][:1]
     assert 270 < best[0] < 350 and best[1] < 420
 

@@ -1,0 +1,66 @@
+"""A stored report held against what a framework asks, such as Article 50 of the EU AI Act."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from llm_audit.api.running import StrPath
+from llm_audit.api.stored import content_of, read_report
+from llm_audit.common.errors import InvalidInput
+from llm_audit.reports.compliance.model import ComplianceReport
+from llm_audit.verification import verify
+
+
+class Compliance(ComplianceReport):
+    """A framework's requirements, each with the evidence that one audit report holds, as a Python user gets them."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the compliance report in the format that the path's suffix names: .html, .pdf, .md or .json.
+
+        Raises:
+            InvalidConfiguration: the suffix names no format.
+            NotAvailable: the format needs a package that is not installed, or the file cannot be written.
+        """
+        from llm_audit.reports.compliance.render import RENDERERS
+        from llm_audit.reports.formats import choose
+        from llm_audit.reports.write import write
+
+        write(path, choose(path, RENDERERS)(self))
+
+
+def file_compliance(
+    source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
+) -> Compliance:
+    """The compliance report of a stored report: what a framework asks, and the evidence that the report holds.
+
+    Args:
+        source: a file, or the content of one.
+        framework: "eu-ai-act-50", "nist-ai-600-1", "generic", or a .toml file.
+        claims: what only the user can state, by name; printed as unverified.
+        name: what errors call the report.
+
+    Raises:
+        InvalidInput: it is no report, or something in it does not follow from the rest.
+        InvalidConfiguration: there is no such framework, or it asks for no such claim.
+
+    >>> filed = llm_audit.file_compliance("report.json", "eu-ai-act-50", {"human-review": "Read by two editors."})
+    >>> filed.save("compliance.html")
+    >>> filed.requirements[0].result.value
+    'evidence_not_found'
+    """
+    from llm_audit.reports.compliance.assess import assess
+    from llm_audit.reports.compliance.framework import load
+
+    content, called = content_of(source, name)
+    report = read_report(content, name=called)
+    mismatches = verify(content, Path(), called)[0].mismatches
+    if mismatches:
+        raise InvalidInput(
+            f"{called} does not hold, so it is not filed: {mismatches[0].path} is not what follows from the rest of it. "
+            "`llm-audit verify` names all such fields."
+        )
+    filed = assess(report, *load(framework), dict(claims or {}), hashlib.sha256(content).hexdigest())
+    return Compliance.model_construct(**dict(filed))
