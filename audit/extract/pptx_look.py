@@ -96,7 +96,7 @@ class Slide:
         size = "" if properties is None else properties.get("sz") or ""
         if (int(size) if size.isdecimal() else _USUAL) * scale < _SMALLEST:
             return "tiny letters"
-        fill = next((fill for each in (properties, *styles) if (fill := _fill_of(each)) is not None), None)
+        fill = next((fill for stated in (properties, *styles) if (fill := _fill_of(stated)) is not None), None)
         if fill is None:
             return ""
         marked = None if properties is None else properties.find(DRAWING + "highlight")
@@ -114,7 +114,7 @@ class Slide:
         """The properties of letters (a:defRPr) that a shape, or the placeholder it fills, states for a level of its text."""
         shapes = [shape, *(other for root in self._below for other in [placeholder(shape, root)] if other is not None)]
         name = f"{MAIN}txBody/{DRAWING}lstStyle/{DRAWING}lvl{level + 1}pPr/{DRAWING}defRPr"
-        return [style for each in shapes for style in [each.find(name)] if style is not None]
+        return [style for drawn in shapes for style in [drawn.find(name)] if style is not None]
 
     def _is_opaque(self, shape: Any) -> bool:
         """Whether nothing behind a shape is seen: a plain one in one colour, or a picture of a kind without transparency."""

@@ -50,10 +50,10 @@ class Box(NamedTuple):
 
 def boxes(root: Any, below: Sequence[Any]) -> dict[Any, Box]:
     """The place of each shape and group of a slide; of placeholders without one that of the layout or master `below`."""
-    found: dict[Any, Box] = {}
+    places: dict[Any, Box] = {}
     for tree in root.iter(MAIN + "spTree"):
-        found.update(_within(tree, (1.0, 0.0), (1.0, 0.0), below))
-    return found
+        places.update(_within(tree, (1.0, 0.0), (1.0, 0.0), below))
+    return places
 
 
 def _within(
@@ -65,32 +65,32 @@ def _within(
             if isinstance(element.tag, str) and element.tag.endswith(("}AlternateContent", "}Choice")):
                 yield from _within(element, across, down, below)
             continue
-        own = _own(element) or next((box for root in below for box in [_of_placeholder(element, root)] if box), None)
-        if own is not None:
+        stated = _stated_box(element) or next((box for root in below for box in [_of_placeholder(element, root)] if box), None)
+        if stated is not None:
             yield (
                 element,
-                Box(*(scale[0] * value + scale[1] for value, scale in zip(own, (across, down, across, down), strict=True))),
+                Box(*(scale[0] * value + scale[1] for value, scale in zip(stated, (across, down, across, down), strict=True))),
             )
         if element.tag == MAIN + "grpSp":
-            inner = _own(element, "chOff", "chExt")
-            if own is None or inner is None:
+            inner = _stated_box(element, "chOff", "chExt")
+            if stated is None or inner is None:
                 yield from _within(element, across, down, below)
                 continue
             yield from _within(
                 element,
-                _scaled(across, (own.left, own.right), (inner.left, inner.right)),
-                _scaled(down, (own.top, own.bottom), (inner.top, inner.bottom)),
+                _scaled(across, (stated.left, stated.right), (inner.left, inner.right)),
+                _scaled(down, (stated.top, stated.bottom), (inner.top, inner.bottom)),
                 below,
             )
 
 
-def _scaled(outer: tuple[float, float], own: tuple[float, float], inner: tuple[float, float]) -> tuple[float, float]:
+def _scaled(outer: tuple[float, float], place: tuple[float, float], inner: tuple[float, float]) -> tuple[float, float]:
     """Factor and shift from the measure within a group, where it reaches over `inner`, to that of the slide."""
-    factor = (own[1] - own[0]) / (inner[1] - inner[0]) if inner[1] > inner[0] else 1.0
-    return outer[0] * factor, outer[0] * (own[0] - factor * inner[0]) + outer[1]
+    factor = (place[1] - place[0]) / (inner[1] - inner[0]) if inner[1] > inner[0] else 1.0
+    return outer[0] * factor, outer[0] * (place[0] - factor * inner[0]) + outer[1]
 
 
-def _own(shape: Any, start: str = "off", size: str = "ext") -> Box | None:
+def _stated_box(shape: Any, start: str = "off", size: str = "ext") -> Box | None:
     properties = next((child for name in ("spPr", "grpSpPr") if (child := shape.find(MAIN + name)) is not None), None)
     change = shape.find(MAIN + "xfrm") if properties is None else properties.find(DRAWING + "xfrm")
     offset, extent = (None, None) if change is None else (change.find(DRAWING + start), change.find(DRAWING + size))
@@ -116,7 +116,7 @@ def placeholder(shape: Any, root: Any) -> Any | None:
 
 def _of_placeholder(shape: Any, root: Any) -> Box | None:
     other = placeholder(shape, root)
-    return None if other is None else _own(other)
+    return None if other is None else _stated_box(other)
 
 
 def above(root: Any, shape: Any) -> Iterator[Any]:

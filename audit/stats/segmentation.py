@@ -1,7 +1,7 @@
 """Runs of small p-values in a sequence, found by its likeliest segmentation.
 
-Three states. Outside of runs p-values are uniform; in them they have the density a p^(a - 1) on (0, 1], which is the usual law
-of p-values under an alternative (Sellke, Bayarri & Berger, The American Statistician 55, 2001, section 3), with a near 0; behind
+Three states. Outside of runs p-values are uniform; in them they have the density a p^(a - 1) on (0, 1], the usual law of
+p-values under an alternative (Sellke, Bayarri & Berger, The American Statistician 55, 2001, section 3), with a near 0; behind
 a run they have it with a larger a, since what was scored in the context of the run takes after it. A change of state costs a
 fixed amount; the best sequence of states is Viterbi's. It is a description, without an error rate of its own: whoever uses it
 decides first, by a test, whether there is anything to describe.
@@ -18,8 +18,8 @@ SHAPE = 0.1
 .35 and .5 to 2, by the error of share and places (`benchmarks/mixed.py` joins the same texts otherwise)."""
 
 AFTER = 0.5
-"""The parameter of p-values behind a run: of 28 texts joined from human and machine ones every value from .4 to .7 gives the same
-cuts, nearer to the truth than 1, which is uniform (docs/measurements/mixed.md)."""
+"""The parameter of p-values behind a run: on texts joined from human and machine ones all values from .4 to .7 give nearly the
+same cuts, nearer to the truth than those of 1, which is uniform (docs/measurements/mixed.md)."""
 
 CHANGE = 1.0
 """Cost of a change of state, in nats."""

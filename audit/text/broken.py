@@ -16,7 +16,7 @@ from llm_audit.text.words import COMMON, frequency, is_known
 LEAST, SHARE = 4, 0.015
 """Fewest distinct words in pieces, or in odd capitals, and their least share of all words; fewer are left as they are."""
 
-LEAST_TITLED, TITLED = 5, 0.2
+LEAST_TITLED, TITLED = 3, 0.2
 """Fewest plain words ("that", "with") with a capital within sentences, and their share of all of these, from which capitals
 say nothing: titles have them, and texts that somebody set like one."""
 
@@ -38,6 +38,8 @@ _WORDS_OF_A_LETTER = frozenset("aAiIoO")
 _ODD = regex.compile(r"(?<![\w.@/-])(?=[A-Za-z]*[a-z])[A-Za-z][a-z]*+[A-Z][A-Za-z]*+(?![\w@]|[./-]\w)")
 _NAME = regex.compile(r"(?:[A-Z][a-z]+){2,}|[a-z][A-Z][a-z]+|[A-Z][a-z]+[A-Z]+")
 _BEGINS = regex.compile(r"(?:\A|[.!?\u2026][\"'\u201d\u2019)\]]*\s+[\"'\u201c\u2018(\[]*)\Z")
+_LONGER = regex.compile(r"[A-Za-z][a-z]{3,}+")
+_LEAST_LONGER, _NEARLY_ALL = 40, 0.7
 _PLAIN = regex.compile(
     r"(?i)\b(?:that|this|with|from|have|they|were|which|their|would|there|about|other|than|then|them|when|what|your|more|into|some"
     r"|been|because|these|could|also|very|such|only|while|where|being|make|made|over|after|before|through)\b"
@@ -75,13 +77,20 @@ def plain_capitals(text: str) -> list[Reading]:
 
 
 def title_case(text: str) -> list[Reading]:
-    """All words of a text in which plain words have capitals, in order, in small letters; none of another text."""
-    within = capitals = 0
-    for match in _PLAIN.finditer(text[:_LOOKED_AT]):
-        if not _BEGINS.search(text, max(match.start() - _BEFORE, 0), match.start()):
-            within += 1
-            capitals += match[0].istitle()
-    return list(_all_small(text)) if capitals >= LEAST_TITLED and capitals > TITLED * within else []
+    """All words of a text in which plain words, or nearly all, have capitals, in order, in small letters; else none."""
+    capitals, within = _capitals(_PLAIN, text[:_LOOKED_AT])
+    some = capitals >= LEAST_TITLED and capitals > TITLED * within
+    if not some:
+        capitals, within = _capitals(_LONGER, text[:_LOOKED_AT])
+    return list(_all_small(text)) if some or capitals > _NEARLY_ALL * max(within, _LEAST_LONGER) else []
+
+
+def _capitals(words: regex.Pattern[str], text: str) -> tuple[int, int]:
+    """How many of these words within sentences begin with a capital, and how many there are."""
+    within = [
+        match[0] for match in words.finditer(text) if not _BEGINS.search(text, max(match.start() - _BEFORE, 0), match.start())
+    ]
+    return sum(map(str.istitle, within)), len(within)
 
 
 def at_odd_spaces(text: str) -> list[Reading]:

@@ -49,16 +49,16 @@ class _Line:
 def in_order(text: str) -> list[Piece]:
     """The pieces of a text in the order of reading, if a page of it is set in columns; none if no page is."""
     pieces: list[Piece] = []
-    found = False
+    in_columns = False
     for page in _pages(text):
         gutters = _gutters(page)
         apart = list(_columns(page, gutters))
         if gutters and _is_prose(text, apart, len(gutters) + 1):
-            found = True
+            in_columns = True
             pieces += apart
         else:
             pieces += _columns(page, ())
-    return pieces if found else []
+    return pieces if in_columns else []
 
 
 def _pages(text: str) -> Iterator[list[_Line]]:
@@ -83,7 +83,7 @@ def _gutters(page: Sequence[_Line]) -> tuple[int, ...]:
     gutters: list[int] = []
     for place, _ in begins.most_common():
         near = range(place - _WIDTH + 1, place + _WIDTH)
-        if all(abs(place - other) >= _NARROWEST for other in [0, *gutters]) and sum(begins[each] for each in near) >= least:
+        if all(abs(place - other) >= _NARROWEST for other in [0, *gutters]) and sum(begins[close] for close in near) >= least:
             gutters.append(place)
     return tuple(sorted(gutters))
 

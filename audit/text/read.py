@@ -159,7 +159,7 @@ def _column_by_column(raw: RawText) -> RawText:
         return raw
     lines = [raw.text[piece.start : piece.end].strip() for piece in pieces]
     starts = accumulate((len(line) + 1 for line in lines), initial=0)
-    names = (f"line {each.line}, column {each.column}" if each.column else f"line {each.line}" for each in pieces)
+    names = (f"line {piece.line}, column {piece.column}" if piece.column else f"line {piece.line}" for piece in pieces)
     places = tuple(Place(start, name) for start, name in zip(starts, names, strict=False))
     return replace(raw, text="\n".join(lines), places=places, notes=(*raw.notes, COLUMNS))
 

@@ -42,8 +42,8 @@ def fitting(pattern: str) -> tuple[str, int]:
     """
     known = pattern.partition(".")[0][:_KEY]
     letters = pattern.replace(".", "[a-z]")
-    found = re.findall(rf'^"({letters})": (\d+),$', _lines(known), re.M)
-    word, count = max(found, key=lambda entry: int(entry[1]), default=("", "0"))
+    fits = re.findall(rf'^"({letters})": (\d+),$', _lines(known), re.M)
+    word, count = max(fits, key=lambda entry: int(entry[1]), default=("", "0"))
     return word, int(count)
 
 
