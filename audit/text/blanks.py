@@ -18,7 +18,10 @@ LEAST_STARRED = 8
 """Fewest distinct words with signs for letters that are a finding: nobody stars out so many."""
 
 _AGREED = 0.6  # share of the strings with a sign that become words
-_MOST_STRINGS = 2_000  # distinct ones that are looked at
+_MOST_STRINGS, _MOST_READ = (
+    300,
+    5_000,
+)  # distinct ones that decide about a sign, and that are read: a look-up takes a millisecond
 _LOOKED_AT = 100_000  # characters that decide for the rest of a text
 _SIGN = r"[*#_.?~+=^|-]|[\u00b7\u2010\u2011\u2022\u2217\u25a0-\u25a3\u25aa\u25cb\u25cf\u2588\ufffd]"
 # As a word may stand: letters with single signs between them, and neither an address, a name of a file nor a list of words.
@@ -36,10 +39,14 @@ def blanked(text: str) -> list[Reading]:
     signs = _for_letters(text[:_LOOKED_AT])
     if not signs:
         return []
-    strings = (match for match in _STRING.finditer(text) if signs.issuperset(_PLAIN.sub("", match[0])))
-    readings = [Reading(match.start(), match.end(), word) for match in strings if (word := _word(match[0]))]
-    words = sum(1 for _ in _PLAIN.finditer(text))
-    return readings if len(readings) >= SHARE * words else []
+    words: dict[str, str] = {}
+    readings = []
+    for match in _STRING.finditer(text):
+        if match[0] not in words and len(words) < _MOST_READ and signs.issuperset(_PLAIN.sub("", match[0])):
+            words[match[0]] = _word(match[0])
+        if word := words.get(match[0]):
+            readings.append(Reading(match.start(), match.end(), word))
+    return readings if len(readings) >= SHARE * sum(1 for _ in _PLAIN.finditer(text)) else []
 
 
 def _for_letters(text: str) -> set[str]:

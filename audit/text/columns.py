@@ -18,7 +18,7 @@ LEAST_LINES = 6
 
 _BESIDE = 0.6  # share of a page's lines with words that have them on both sides
 _WIDTH = 3  # characters: how exactly the lines of a column begin below each other
-_NARROWEST = 12
+_NARROWEST, _WIDEST = 12, 1_000  # characters of a column, and of a line that may hold several
 _LEAST_WORDS = 2.5  # in a line of a column, on average
 _GOES_ON = 0.4  # share of the lines of a column that begin with a small letter, as most of running prose do
 _LINE = regex.compile(r"[^\n\f]*+(?:\n|\f|\Z)")
@@ -66,7 +66,7 @@ def _pages(text: str) -> Iterator[list[_Line]]:
     number = 1
     for match in _LINE.finditer(text):
         line = _Line(match.start(), match[0].rstrip(), number)
-        for gap in _GAP.finditer(line.text):
+        for gap in _GAP.finditer(line.text) if len(line.text) <= _WIDEST else ():
             line.gaps[len(line.text[: gap.end()].expandtabs())] = gap.span()
         page.append(line)
         number += match[0].endswith("\n")

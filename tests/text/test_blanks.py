@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -60,3 +61,14 @@ def test_the_most_frequent_word_fits() -> None:
         others = [pattern.replace(".", letter) for letter in "abcdefghijklmnopqrstuvwxyz"]
         assert count >= max(map(frequency, others))
     assert fitting("qqq.q") == ("", 0)
+
+
+@pytest.mark.slow
+def test_a_hostile_text_of_strings_with_signs_takes_seconds_at_most() -> None:
+    draw = np.random.default_rng(0)
+    letters = draw.integers(97, 123, (60_000, 6)).astype(np.uint8)
+    letters[:, 1] = draw.choice(np.frombuffer(b"*#_?~+=^|", np.uint8), len(letters))
+    hostile = b" ".join(map(bytes, letters)).decode()
+    started = time.process_time()
+    assert blanked(hostile) == []
+    assert time.process_time() - started < 10

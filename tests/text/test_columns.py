@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from itertools import zip_longest
 
 import pytest
@@ -64,3 +65,10 @@ def test_justified_lines_are_no_columns() -> None:
     lines = textwrap.wrap(PROSE, 60)
     justified = [line.replace(" ", "  ", 60 - len(line)) for line in lines]
     assert in_order("\n".join(justified)) == []
+
+
+def test_a_hostile_text_of_gaps_takes_no_longer_than_its_length() -> None:
+    started = time.process_time()
+    assert in_order("a  b " * 100_000) == []
+    assert in_order("a  b\tc\n" * 20_000) == []
+    assert time.process_time() - started < 5
