@@ -300,6 +300,7 @@ def test_membership_is_a_namespace_of_tests(tmp_path: Path) -> None:
     assert set(llm_audit.membership.__all__) == {
         "blind",
         "canary",
+        "continuation",
         "dataset",
         "identifier",
         "order",

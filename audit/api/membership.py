@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from llm_audit.api.asking import Audit, Paths, counts
+from llm_audit.api.continuing import continuation, drawn_alike
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
@@ -28,7 +29,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
-__all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score", "watermark"]
+__all__ = ["blind", "canary", "continuation", "dataset", "identifier", "order", "paired", "score", "watermark"]
 
 DRAWS = 9999
 """Number of permutations, in the tests whose permutations need no further pass of the model."""
@@ -127,8 +128,7 @@ def canary(
     membership = run.concluded(
         alpha,
         tests=(result,),
-        provenance="Unpublished strings of the same draw, which fit the commitment. By the owner's clock it was made "
-        f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
+        provenance=drawn_alike(secrets),
         conditions=audit.conditions(target, commitments=tuple(secret.commitment for secret in secrets)),
     )
     return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=names)

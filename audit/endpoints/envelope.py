@@ -50,7 +50,8 @@ def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
         first = next((choice for choice in choices if isinstance(choice, dict) and choice.get("index") == 0), choices[0])
         return data, first, len(choices)
     if data.get("error"):
-        raise Malformed(f"Status 200, but the answer is an error: {error_message(body)}")
+        message = error_message(body)
+        raise Malformed(f"Status 200, but the answer is an error: {message}{'' if message.endswith(('.', '!', '?')) else '.'}")
     raise Malformed("Status 200, but the answer has no choices in it.")
 
 

@@ -155,11 +155,21 @@ class Reply:
 
 def in_nats(reply: Reply) -> Reply:
     """The reply of a server whose logarithms are to base 2, in nats."""
+    return _times(reply, log(2))
+
+
+def in_bits(reply: Reply) -> Reply:
+    """The reply of a server whose logarithms are natural, to base 2."""
+    return _times(reply, 1 / log(2))
+
+
+def _times(reply: Reply, factor: float) -> Reply:
+    """The reply with all log-probabilities times a factor."""
     positions = (
         replace(
             position,
-            logprob=None if position.logprob is None else position.logprob * log(2),
-            top=tuple((token, number * log(2)) for token, number in position.top),
+            logprob=None if position.logprob is None else position.logprob * factor,
+            top=tuple((token, number * factor) for token, number in position.top),
         )
         for position in reply.positions
     )

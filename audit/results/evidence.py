@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llm_audit.results.base import Model, Numbers, Probability, empty, unset
-from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
+from llm_audit.results.membership_evidence import Continued, Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
     BorderChange,
     BorderInputs,
@@ -156,6 +156,7 @@ Derivation = Annotated[
     | Versions
     | TwoSample
     | RankSum
+    | Continued
     | Signs
     | OnlineRanks
     | Exceedance

@@ -131,6 +131,10 @@ class Conditions(Model):
         default=(), exclude_if=empty, description="of identifiers, and how many of each"
     )
     commitments: tuple[str, ...] = Field(default=(), exclude_if=empty, description="of canaries")
+    endpoint: tuple[str, str] | None = Field(
+        default=None, exclude_if=unset, description="address of the endpoint under audit, and its model's name there"
+    )
+    unanswered: int | None = Field(default=None, ge=0, exclude_if=unset, description="requests that got no answer")
     room: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of a text that are scored, at most")
     vocabulary: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of the model")
     table: Table | None = Field(default=None, exclude_if=unset)

@@ -59,6 +59,17 @@ class RankSum(Model):
     )
 
 
+class Continued(Model):
+    """Ranks of how far an endpoint wrote the letters that follow the beginnings of published strings; Fisher's method."""
+
+    kind: Literal["continued"] = "continued"
+    exceeding: tuple[int, ...] = Field(description="of each beginning: siblings that fit better, ties broken at random")
+    draws: tuple[int, ...] = Field(description="siblings")
+    written: tuple[int, ...] = Field(description="continuations that were written")
+    agreeing: Numbers = Field(description="letters in a row that they have as published, mean")
+    by_chance: Numbers = Field(description="the same for siblings")
+
+
 class Sign(Model):
     """One of the signs that a blind baseline looks for: draws at least as strong, of all draws."""
 

@@ -58,6 +58,11 @@ class RelativeRanks(Model):
         exclude_if=unset,
         description="prompts all of whose texts are one and the same, of endpoint and reference; not there: not counted",
     )
+    alone: tuple[Count, Count] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="those where this is so of the endpoint alone, and of the reference alone; not there: not counted",
+    )
 
 
 class Kernel(Model):
@@ -93,6 +98,11 @@ class Change(Model):
     kind: Literal["change"] = "change"
     before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
     rows: tuple[Numbers, ...]
+    binary: Literal["before", "after"] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="occasion whose rows are logarithms to base 2, and converted to nats for the test; None: neither",
+    )
 
 
 class Flaw(Model):
@@ -205,6 +215,11 @@ class BorderChange(Model):
     seed: str
     repeats: tuple[int, int] = Field(description="answers that equal the one before to the same prompt, at either time")
     inputs: tuple[FirstTokens, ...]
+    strays: Count | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="answers that a prompt may have beside its one answer of now, before a cache held that; not there: 0",
+    )
 
 
 class TurningPoint(Model):

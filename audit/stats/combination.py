@@ -31,6 +31,22 @@ def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> F
     return np.asarray(np.average(cauchy(p_values), axis=-1, weights=None if weights is None else np.asarray(weights)))
 
 
+def fisher(p_values: ArrayLike) -> float:
+    """P(chi-square of 2 m degrees of freedom >= -2 sum log p): one p-value for "all m nulls hold" (Fisher 1925).
+
+    Of independent p-values, each uniform or larger. A few small ones suffice, unlike for a sum of ranks.
+
+    Raises:
+        ValueError: there is none, or one is 0.
+    """
+    from scipy.special import chdtrc
+
+    p = unit_interval(p_values, "p-values")
+    if not len(p) or not p.all():
+        raise ValueError("Fisher's method needs p-values above 0")
+    return float(max(chdtrc(2 * len(p), -2 * np.log(p).sum()), np.finfo(np.float64).tiny))
+
+
 def bonferroni(p_values: ArrayLike) -> float:
     """min(1, m * min p): a p-value for "all m nulls hold", under any dependence between them."""
     p = unit_interval(p_values, "p-values")

@@ -28,6 +28,10 @@ from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+TELLTALE = 8
+"""Letters in a row of the published string that must not stand in the text before it: a model copies what it has just read."""
+
 VERSION = 1
 
 
@@ -122,9 +126,20 @@ def check(name: str) -> Secret:
             f"The secret {secret_path} does not match the commitment in {public_path}: one of them was changed, or belongs to "
             "another canary. No test is possible."
         )
+    if _foretold(expected["published"], secret.before):
+        raise InvalidInput(
+            f"The text before the string in {public_path} holds a part of the string, which any model copies. No test is "
+            "possible; draw another canary."
+        )
     if different := [key for key in expected if public.get(key) != expected[key]]:
         raise InvalidInput(f"{public_path} does not say what its secret says about {different[0]!r}: it was changed.")
     return secret
+
+
+def _foretold(published: str, before: str) -> bool:
+    """Whether the text before a string holds a part of it, in whatever spelling; by chance in 1 of a million texts."""
+    letters = "".join(filter(str.isalpha, before.lower()))
+    return any(published[at : at + TELLTALE] in letters for at in range(len(published) - TELLTALE + 1))
 
 
 def _paths(name: str) -> tuple[Path, Path]:

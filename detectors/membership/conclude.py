@@ -140,9 +140,9 @@ def _of_scores(subject: Membership, alpha: float) -> tuple[Verdict, str]:
     floor = len(scores) / (1 + screen.DRAWS)
     if deciding and _adjusted(best) <= alpha:
         verdict, possible = Verdict.INCONCLUSIVE if _unstated(subject) else Verdict.FINDING, True
-    else:
+    else:  # held-out texts of which nothing is known may as well score above the suspects
         possible = floor <= alpha
-        verdict = Verdict.PASS if possible else Verdict.INCONCLUSIVE
+        verdict = Verdict.PASS if possible and not subject.undecided else Verdict.INCONCLUSIVE
     return verdict, wording.separated(
         verdict, best, len(scores), beyond=bool(deciding), floor=None if possible else floor, alpha=alpha
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,17 +35,40 @@ CONTEXT = 200
 HEX = "0123456789abcdef"
 BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
+_EXAMPLES = (
+    "", "a", "abc", "foo", "bar", "test", "hello", "Hello", "hello world", "Hello World", "Hello, World!", "Hello, world!",
+    "admin", "password", "secret", "qwerty", "message digest", "The quick brown fox jumps over the lazy dog",
+    "The quick brown fox jumps over the lazy dog.", "1234", "12345", "123456", "12345678", "123456789",
+    *map(str, range(101)),
+)  # fmt: skip
+"""Texts whose hashes are printed everywhere."""
+
 KNOWN = frozenset(
     {
-        *(hashlib.new(name, text).hexdigest() for name in ("md5", "sha1", "sha256", "sha512") for text in (b"", b"password")),
+        *(hashlib.new(name, text.encode()).hexdigest() for name in ("md5", "sha1", "sha256", "sha512") for text in _EXAMPLES),
         "4b825dc642cb6eb9a060e54bf8d69288fbee4904",  # git's empty tree and empty file
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        *("dQw4w9WgXcQ", "jNQXAC9IVRw", "9bZkp7q19f0", "kJQP7kiw5Fk"),  # videos that everybody links to
     }
 )
 """Well-known identifiers, which occur in corpora whether or not they hold these documents."""
 
 TELLTALE = 4
 """Length of a part of an identifier that must not occur in its context: a link named by its first digits reveals the rest."""
+
+SHARED = {4: 2, 6: 1}
+"""Length of a part -> identifiers that may have one such part at the same place. A time, a sequence or a fixed beginning makes
+ranks depend on each other. Of a thousand independent ones chance leaves out some three."""
+
+RUN, REPEATED, UNEVEN = 6, 6, 48.0
+"""What nobody draws: so many characters in a row that are equal, or that count up or down; a part of this length twice; and
+counts of hexadecimal digits that are so far from even (chi-square of 15 degrees of freedom: by chance 1 in 40,000)."""
+
+SHORTEST_HASH = 32
+"""Hexadecimal digits of the shortest hash, and of a UUID; the ids of links are shorter."""
+
+Part = tuple[int, str]
+"""A part of an identifier, after its place."""
 
 Draw = Callable[[np.random.Generator, str], str]
 
@@ -117,18 +142,37 @@ FORMATS = (
 def find(items: Sequence[Item]) -> list[Identifier]:
     """Every identifier at its first occurrence, whatever its spelling.
 
-    Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` successive
-    characters occur in their context.
+    Left out: well-known ones, hand-made ones (see `_random`), those of which `TELLTALE` successive characters occur in their
+    context, and those with a part that others have at the same place (`SHARED`).
     """
-    identifiers: dict[str, Identifier] = {}
+    identifiers, earlier = dict[str, Identifier](), Counter[Part]()
     for item in items:
         for form in FORMATS:
             for match in form.pattern.finditer(item.text):
                 text, start = match["id"], match.start("id")
                 before = item.text[max(0, start - CONTEXT) : start]
-                if _bare(text) not in KNOWN and _random(text) and not _foretold(text, before):
-                    identifiers.setdefault(_bare(text), Identifier(form, text, before, item.name))
+                if _bare(text) not in identifiers and _bare(text) not in KNOWN and _drawn(text, before, earlier):
+                    identifiers[_bare(text)] = Identifier(form, text, before, item.name)
+                    earlier.update(_parts(text))
     return list(identifiers.values())
+
+
+def _drawn(text: str, before: str, earlier: Mapping[Part, int]) -> bool:
+    """Whether nothing but chance seems to have chosen an identifier; fresh draws must pass as well.
+
+    Args:
+        text: the identifier.
+        before: its context.
+        earlier: how many of those before it have each part.
+    """
+    common = any(earlier.get(part, 0) >= SHARED[len(part[1])] for part in _parts(text))
+    return _random(text) and not _foretold(text, before) and not common
+
+
+def _parts(text: str) -> list[Part]:
+    """The parts of an identifier of the lengths of `SHARED`, with their places."""
+    bare = _bare(text)
+    return [(at, bare[at : at + length]) for length in SHARED for at in range(len(bare) - length + 1)]
 
 
 def _bare(text: str) -> str:
@@ -138,21 +182,37 @@ def _bare(text: str) -> str:
 
 
 def _foretold(text: str, before: str) -> bool:
-    """Whether the context contains a part of an identifier; case and dashes, in which copies differ, are ignored."""
-    text, before = (piece.lower().replace("-", "") for piece in (text, before))
+    """Whether the context contains a part of an identifier, in whatever case, and however its characters are grouped."""
+    text, before = ("".join(filter(str.isalnum, piece.lower())) for piece in (text, before))
     return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
 
 
 def _random(text: str) -> bool:
-    """Whether an identifier looks random, unlike "0000..." or "deadbeef..."; fresh draws must pass as well."""
-    return len(set(text)) >= min(6, len(text) - 1)
+    """Whether an identifier looks random, unlike "0000...", "12345678-...", a number, or readable text in hexadecimal."""
+    bare = _bare(text)
+    steps = [ord(after) - ord(character) for character, after in pairwise(bare)]
+    runs = [set(steps[at : at + RUN - 1]) for at in range(len(steps) - RUN + 2)]
+    parts = [bare[at : at + REPEATED] for at in range(len(bare) - REPEATED + 1)]
+    counting = any(len(run) == 1 and run <= {-1, 0, 1} for run in runs)
+    if len(set(bare)) < min(6, len(bare) - 1) or counting or len(set(parts)) < len(parts):
+        return False
+    return len(bare) < SHORTEST_HASH or _even(bare)
+
+
+def _even(digits: str) -> bool:
+    """Whether hexadecimal digits are about as frequent as each other, decimal ones and letters, and no readable text."""
+    uneven = sum(count**2 for count in Counter(digits).values()) * len(HEX) / len(digits) - len(digits)
+    readable = all(32 <= byte < 127 for byte in bytes.fromhex(digits))
+    return uneven <= UNEVEN and not digits.isdecimal() and not digits.isalpha() and not readable
 
 
 def check(identifiers: Sequence[Identifier], draws: int, alpha: float) -> None:
     """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
     if not identifiers:
         names = ", ".join(form.name for form in FORMATS)
-        raise InvalidInput(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
+        raise InvalidInput(
+            f"The documents hold no identifiers of a known format ({names}) that look drawn at random; this test needs them."
+        )
     n = len(identifiers)
     if permutation.rank_sum([0] * n, [draws] * n).p_value > alpha:
         needed = permutation.pairs_needed(alpha, draws + 1)
@@ -168,15 +228,16 @@ def measure(target: Target, identifiers: Sequence[Identifier], *, draws: int, se
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
     the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
     """
-    texts = []
+    texts, earlier = [], Counter[Part]()
     for identifier in identifiers:
-        # A generator of its own: more draws extend the same ones, and other identifiers change nothing.
+        # A generator of its own: more draws extend the same ones, and other identifiers refuse some of them, no more.
         rng = generator(seed, f"identifier {_bare(identifier.text)}")
         fresh: list[str] = []
         while len(fresh) < draws:
             drawn = identifier.format.draw(rng, identifier.text)
-            if _random(drawn) and not _foretold(drawn, identifier.before):
+            if _drawn(drawn, identifier.before, earlier):
                 fresh.append(drawn)
+        earlier.update(_parts(identifier.text))
         texts += [(identifier.before, text) for text in (identifier.text, *fresh)]
     prompted: list[str | Prompted] = [before + text for before, text in texts]
     totals = np.array(

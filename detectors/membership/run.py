@@ -181,7 +181,7 @@ def score(
         conditions=conditions,
         seed=seed if gate else None,
         malformed=compared.malformed,
-        unstated=True if gate and not provenance else None,
+        **(unstated(bool(provenance)) if gate else {}),
     )
 
 

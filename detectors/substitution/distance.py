@@ -53,7 +53,8 @@ def of_tables(first: Mapping[Name, float], second: Mapping[Name, float]) -> floa
 def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: int) -> float:
     """Mean over the usable places of `of_tables`, endpoint against reference, nats.
 
-    Where the server tells no ids, tokens that no text identifies are left out on both sides.
+    Where the server tells no ids, tokens that no text identifies are left out on both sides; and where one of its tokens has
+    no name at all, as llama.cpp's control tokens have "" for a text, so are those of the reference that it does not name.
     """
     places = usable(reply, vocabulary, k)
     distances = []
@@ -62,7 +63,12 @@ def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: in
         known = {token: value for token, value in returned.items() if token is not None}
         expected = table(scores, place, k)
         if any(token.id is None for token, _ in position.table):
-            expected = {token: value for token, value in expected.items() if token in vocabulary.told_by_text}
+            nameless = not all(token.identified for token, _ in position.table)
+            expected = {
+                token: value
+                for token, value in expected.items()
+                if token in vocabulary.told_by_text and (token in known or not (nameless and token in vocabulary.special))
+            }
         if known and expected:
             distances.append(of_tables(known, expected))
     return float(np.mean(distances)) if distances else float("inf")

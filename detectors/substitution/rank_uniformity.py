@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,7 +20,10 @@ from llm_audit.stats import ranks
 
 
 def measure(
-    scores: ArrayLike, references: ArrayLike, seed: str, repeated: tuple[int, int] | None = None
+    scores: ArrayLike,
+    references: ArrayLike,
+    seed: str,
+    repeated: tuple[Collection[str], Collection[str]] | None = None,
 ) -> Measurement[RelativeRanks]:
     """Measure the endpoint's scores and those of the reference's answers.
 
@@ -26,15 +31,17 @@ def measure(
         scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
         references: (n, m) of the reference's own answers.
         seed: of the random numbers that break ties.
-        repeated: prompts all of whose texts are one, of the endpoint and of the reference; None: not counted.
+        repeated: the prompts all of whose texts are one, of the endpoint and of the reference; None: not counted.
     """
     endpoint_scores, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    endpoint, reference = map(set, repeated or ((), ()))
     return Measurement(
         RelativeRanks(
             seed=seed,
             scores=tuple(endpoint_scores.tolist()),
             references=tuple(map(tuple, table.tolist())),
-            repeated=repeated,
+            repeated=(len(endpoint), len(reference)) if repeated else None,
+            alone=(len(endpoint - reference), len(reference - endpoint)) if repeated else None,
         )
     )
 
@@ -79,8 +86,9 @@ def _one_text(evidence: RelativeRanks) -> str:
     One draw of each prompt is tested: a cache that repeats a draw spoils nothing, but what is always the same is no draw.
     """
     endpoint, reference = evidence.repeated or (0, 0)
-    prompts = len(evidence.scores)
-    if 2 * endpoint <= prompts or 2 * reference >= endpoint:
+    prompts, alone = len(evidence.scores), evidence.alone or (0, 0)
+    most = 2 * endpoint > prompts and 2 * reference < endpoint
+    if not most and not (alone[0] > alone[1] and two_samples.unalike(*alone)):
         return ""
     return (
         f"To {endpoint} of {prompts} prompts all texts of the endpoint are one and the same, to {reference} those of the "

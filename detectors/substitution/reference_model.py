@@ -182,7 +182,8 @@ class Vocabulary:
         self._texts: Mapping[int, str] = {
             token: decode_tokens(tokenizer, [token]) for token in range(tokenizer.get_vocab_size(with_added_tokens=True))
         }
-        self._special = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
+        self.special = frozenset(token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special)
+        """Control tokens, which some servers give another text than their name, or none."""
         by_text: dict[str, int | None] = {}
         for token, text in self._texts.items():
             by_text[text] = None if text in by_text or not text or "\ufffd" in text else token
@@ -209,7 +210,7 @@ class Vocabulary:
     def written(self, token: int) -> str:
         """The text of a token, white space at its ends aside; "" if it is a piece of a character, special, or unknown."""
         text = self._texts.get(token, "")
-        return "" if "\ufffd" in text or token in self._special else text.strip()
+        return "" if "\ufffd" in text or token in self.special else text.strip()
 
     def agrees(self, token: Token) -> bool | None:
         """Whether id and text of a server's token match here; None: it does not have both."""

@@ -12,12 +12,12 @@ from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import distance, exceedance, log_odds, teacher_forced
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment
 from llm_audit.detectors.substitution.questions import questions
-from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.reference import TRUSTED, Reference
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.subject import Gathered
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.probe import SurfaceCapabilities
-from llm_audit.endpoints.records import Ask, Reply, Source, in_nats
+from llm_audit.endpoints.records import Ask, Reply, Source, in_bits, in_nats
 from llm_audit.reports.wording import notes
 from llm_audit.results.substitution_evidence import Exceedance
 
@@ -78,6 +78,10 @@ class DistanceTests:
                 continue
             if null is None and (null := self._null_distances(compared)) is None:
                 return ""
+            if self._recorded_to_base_2(compared, null):
+                self.gathered.results.clear()
+                self.gathered.notes.append(notes.TRUSTED_BASE.write())
+                return notes.TRUSTED_BASE.write()
             tested = True
             if self._test(compared, null) and self.settings.sequential:
                 self.gathered.notes.append(notes.STOPPED.write(asked=self.asked, planned=len(asks), rule=RULES[0]))
@@ -150,6 +154,16 @@ class DistanceTests:
         self.gathered.results = [result]
         share = 4 if self.settings.prompts_of_texts(self.surface.top_logprobs) else 1  # Holm's worst, if texts follow
         return result.p_value is not None and result.p_value <= self.settings.alpha / share
+
+    def _recorded_to_base_2(self, compared: Sequence[Reply], null: Null) -> bool:
+        """Whether recorded logarithms are to base 2, and those of the endpoint are not."""
+        if (
+            not self.k
+            or self.reference.words is not TRUSTED
+            or _beyond(self.reference.distances(compared, self.k), null) <= 0.5
+        ):
+            return False
+        return not _beyond(self.reference.distances(list(map(in_bits, compared)), self.k), null)
 
     def _measured(self, compared: Sequence[Reply], null: Null) -> Null:
         """The distances of answers from each variant, in nats, also where the endpoint's logarithms are to base 2."""

@@ -6,6 +6,7 @@ compared with a recorded one for as long as both have written the same tokens, s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ class Trusted:
                 + (", and journals of one length." if len(lengths) > 1 else ".")
             )
         self.alternatives = min(granted([reply for reply in recorded if is_question(reply)]) for recorded in answered)
+        self._rounded = max(reply.rounded for reply in answers)
         self._billed = [{reply.ask.prompt: reply.usage[0] for reply in recorded} for recorded in answered]
         repeats = [_repeats(recorded) for recorded in answered]
         self._variants = {
@@ -163,9 +165,9 @@ class Trusted:
         ).reshape(len(variants), len(prompts))
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
-        """Variant -> (n,) distances of answers from it."""
+        """Variant -> (n,) distances of answers from it, which are rounded if the trusted ones are."""
         return {
-            name: np.array([self._apart(by_prompt[reply.ask.prompt], reply, k) for reply in replies])
+            name: np.array([self._apart(by_prompt[reply.ask.prompt], reply, k, self._rounded) for reply in replies])
             for name, by_prompt in self._variants.items()
         }
 
@@ -245,16 +247,35 @@ def _repeats(replies: Sequence[Reply]) -> list[dict[str, Reply]]:
 
 
 def _tables(position: Position, other: Position, k: int | None = None) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
-    """The `k` likeliest tokens of two positions with log-probabilities, by the most reliable identifier that all have."""
+    """The `k` likeliest tokens of two positions with log-probabilities, by the identifier by which they have most in common.
 
-    def named(name: Callable[[Token], Hashable | None]) -> list[dict[Hashable, float]]:
-        return [{name(token): value for token, value in place.table[:k]} for place in (position, other)]
+    Of equal ones the most reliable: id, bytes, text, text without the white space at its ends, which some gateways take off.
+    Tokens without it, or that share it with another token of their position, are left out.
+    """
+    best: tuple[dict[Hashable, float], dict[Hashable, float]] = ({}, {})
+    for name in NAMES:
+        tables = (_named(position, name, k), _named(other, name, k))
+        if len(tables[0].keys() & tables[1].keys()) > len(best[0].keys() & best[1].keys()) or not best[0]:
+            best = tables
+    return best
 
-    for name in (lambda token: token.id, lambda token: token.bytes):
-        first, second = named(name)
-        if None not in first and None not in second:
-            return first, second
-    first, second = named(lambda token: token.text if token.identified else None)
-    first.pop(None, None)
-    second.pop(None, None)
-    return first, second
+
+def _named(position: Position, name: Callable[[Token], Hashable | None], k: int | None) -> dict[Hashable, float]:
+    """The `k` likeliest tokens of a position by one identifier, as far as they have it for themselves."""
+    names = [(name(token), value) for token, value in position.table[:k]]
+    counts = Counter(known for known, _ in names)
+    return {known: value for known, value in names if known is not None and counts[known] == 1}
+
+
+def _text(token: Token) -> str | None:
+    """The text of a token; None: it identifies none."""
+    return token.text if token.text and "\ufffd" not in token.text else None
+
+
+NAMES: tuple[Callable[[Token], Hashable | None], ...] = (
+    lambda token: token.id,
+    lambda token: token.bytes or None,
+    _text,
+    lambda token: (_text(token) or "").strip() or None,
+)
+"""Identifiers of tokens, the most reliable first; each gives None for a token that lacks it."""

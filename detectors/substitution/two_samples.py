@@ -41,22 +41,27 @@ def distinct(texts: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
     return {prompt: (len(set(drawn)), len(drawn)) for prompt, drawn in by_prompt.items()}
 
 
-def repeated(texts: Sequence[tuple[str, str]]) -> int:
+def repeated(texts: Sequence[tuple[str, str]]) -> frozenset[str]:
     """Prompts all of whose texts, two or more, are one and the same."""
-    return sum(different == 1 < drawn for different, drawn in distinct(texts).values())
+    return frozenset(prompt for prompt, (different, drawn) in distinct(texts).items() if different == 1 < drawn)
+
+
+def unalike(more: int, fewer: int) -> bool:
+    """Whether one side repeats its texts at more prompts than the other: a two-sided sign test at `LEVEL`."""
+    return bool(2 * binom.sf(max(more, fewer) - 1, more + fewer, 0.5) <= LEVEL)
 
 
 def cached(evidence: Discrepancy) -> str:
     """Sentence that the texts of one side repeat themselves as independent draws of one law do not; "" if they may be draws.
 
-    Each side repeats itself more often at as many prompts as the other: a two-sided sign test at `LEVEL`.
+    Each side repeats itself more often at as many prompts as the other (`unalike`).
     """
     shares = [
         (endpoint / kernel.first, reference / (kernel.size - kernel.first))
         for (endpoint, reference), kernel in zip(evidence.distinct or (), evidence.prompts, strict=False)
     ]
     more, fewer = sum(a < b for a, b in shares), sum(a > b for a, b in shares)
-    if 2 * binom.sf(max(more, fewer) - 1, more + fewer, 0.5) > LEVEL:
+    if not unalike(more, fewer):
         return ""
     who = "it ignores temperature 1, or its texts" if more > fewer else "the trusted texts"
     return (

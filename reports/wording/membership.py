@@ -128,6 +128,27 @@ def facts_of_test(conditions: Conditions, units: str) -> list[Fact]:
     return facts
 
 
+def facts_of_continuations(conditions: Conditions, units: str, letters: int, temperature: float) -> list[Fact]:
+    """The conditions of a test by continuations: who was asked, how, and what was committed to.
+
+    Args:
+        conditions: of the measurement.
+        units: what its independent units are.
+        letters: of a continuation that count.
+        temperature: of the requests.
+    """
+    address, model = conditions.endpoint or ("not known", "not known")
+    return [
+        Fact(name="Independent units", value=units),
+        Fact(name="Endpoint", value=f"{address}, model {model}, surface completions"),
+        Fact(name="Requests without an answer", value=f"{conditions.unanswered or 0:,}"),
+        Fact(name="What counts", value=f"the first {letters} letters of each continuation at temperature {temperature:g}"),
+        Fact(name="Seed of ties", value=conditions.seed or "not known"),
+        Fact(name="Multiplicity", value="one test; every other endpoint, or set of canaries, that was tried is a further one"),
+        *(Fact(name="Commitment", value=commitment) for commitment in conditions.commitments),
+    ]
+
+
 def facts_of_radioactivity(
     conditions: Conditions, units: str, mode: Literal["reading", "outputs"], key: tuple[str, str]
 ) -> list[Fact]:

@@ -114,6 +114,10 @@ NOT_GREEDY = Template(
     {"why": ("hidden", "defective")},
 )
 OTHER_BASE = Template("The endpoint's log-probabilities are to base 2; they were converted to nats.")
+TRUSTED_BASE = Template(
+    "The trusted answers' log-probabilities are to base 2, those of the endpoint are not: record the trusted endpoints anew, "
+    "without what converts them."
+)
 NO_ALTERNATIVES = Template("The endpoint gives no alternatives: the log-probability of each token that it wrote is compared.")
 TOO_FEW_TEXTS = Template("{complete:number} prompts have all their texts; {first:rule} and {second:rule} need {fewest:number}.")
 NO_TEXTS = Template("None of {texts:number} texts says anything: {first:rule} and {second:rule} have nothing to compare.")
@@ -130,11 +134,11 @@ OTHER_NAMES = Template(
     "text: tokens cannot be told apart, or the endpoint has another tokenizer."
 )
 ON_ANSWER = Template("{request:request}: {defect:words}")
-NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, NOT_GREEDY, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
+NOTHING_MEASURED = (ENDED, NO_SIGNAL, TRUSTED_BASE, TOO_FEW, NOT_GREEDY, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
 """Templates of notes on why no distances were measured; one of them is there if none were."""
 
 OF_ENDPOINT = (
-    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, OTHER_BASE, STOPPED, TOO_FEW, NO_LOGPROBS, NOT_GREEDY, NO_ALTERNATIVES,
+    DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, OTHER_BASE, TRUSTED_BASE, STOPPED, TOO_FEW, NO_LOGPROBS, NOT_GREEDY, NO_ALTERNATIVES,
     TOO_FEW_TEXTS, NO_TEXTS, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES,
 )  # fmt: skip
 """Templates of the notes on an endpoint, except those on single answers, which `endpoints` writes."""

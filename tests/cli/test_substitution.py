@@ -587,6 +587,20 @@ def test_trusted_endpoints_are_a_yardstick_without_a_model(
     assert by_rule(hidden)["AUD401"]["effect"]["unit"] == "of the answer"
 
 
+@pytest.mark.slow
+def test_trusted_answers_of_another_base_are_not_held_against_an_endpoint(
+    tool: Tool, honest: str, half: str, prompts: Path, tmp_path: Path
+) -> None:
+    journals = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for url, journal in zip((honest, half), journals, strict=True):
+        with chaos(url, "evidence-base-2", range(10**6)) as odd:
+            assert record(tool, odd.url, prompts, journal, "--repeats", 1).code == 0
+    trusted = [item for journal in journals for item in ("--trusted", journal)]
+    options = ("--model", "fixture", "--requests", 15, "--honest", 45, "--tokens", 4)
+    found = audit(tool, honest, *trusted, *options, code=3)
+    assert found["served"] == "not_measured" and wording.TRUSTED_BASE.write() in found["notes"]
+
+
 def test_one_trusted_endpoint_that_never_varies_is_no_yardstick(tool: Tool, honest: str, prompts: Path, tmp_path: Path) -> None:
     journal = tmp_path / "one.jsonl"
     assert record(tool, honest, prompts, journal, "--concurrency", 1).code == 0

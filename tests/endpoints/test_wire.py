@@ -296,6 +296,13 @@ def test_no_answer_breaks_the_reader(body: dict[str, Any]) -> None:
         reply.text.encode()
 
 
+@pytest.mark.parametrize("message", ["overloaded", "Overloaded."])
+def test_an_error_with_status_200_is_one_sentence(message: str) -> None:
+    with pytest.raises(Malformed) as raised:
+        parse(CHAT, json.dumps({"error": {"message": message, "code": 503}}))
+    assert str(raised.value) == f"Status 200, but the answer is an error: {message.rstrip('.')}."
+
+
 @given(st.text(max_size=40))
 def test_what_is_no_answer_is_malformed(body: str) -> None:
     with pytest.raises(Malformed, match=r"^Status 200, but .*\."):

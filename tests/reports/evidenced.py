@@ -46,6 +46,7 @@ KINDS: tuple[e.Derivation, ...] = (
     m.Versions(table=((1.0, 2.0),), groups=(0,)),
     m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
     m.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,), t=0.5),
+    m.Continued(exceeding=(1,), draws=(9,), written=(16,), agreeing=(0.5,), by_chance=(0.04,)),
     m.Signs(signs=(m.Sign(name="sorting", exceeding=1, draws=9),)),
     s.OnlineRanks(
         yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,

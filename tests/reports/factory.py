@@ -676,6 +676,7 @@ def shifted(texts: int = 60) -> Membership:
             seed="7",
             seed_file="seed.json",
             control=("other", "0" * 64),
+            endpoint=("https://api.example.org/v1", "named"),
             documents=60,
             formats=(("MD5", 3),),
             commitments=("c" * 64,),

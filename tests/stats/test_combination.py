@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import cauchy, false_discovery_control, norm
+from scipy.stats import cauchy, combine_pvalues, false_discovery_control, norm
 
 from llm_audit.stats.combination import (
     average_e,
@@ -15,6 +15,7 @@ from llm_audit.stats.combination import (
     bonferroni,
     cauchy_statistic,
     e_to_p,
+    fisher,
     holm,
     simes,
 )
@@ -187,3 +188,16 @@ def test_the_average_by_hand() -> None:
     np.testing.assert_allclose(average_e([[2000.0, 2000.0], [-np.inf, 0.0]]), [2000, -np.log(2)])
     assert average_e([np.inf, -np.inf]) == np.inf
     assert average_e([-np.inf, -np.inf]) == -np.inf
+
+
+def test_fisher_agrees_with_scipy_and_keeps_its_size() -> None:
+    rng = np.random.default_rng(11)
+    for p in rng.random((20, 8)):
+        assert fisher(p) == pytest.approx(float(combine_pvalues(p, "fisher").pvalue))
+    # Of ranks among 99, which are uniform on 1/100 .. 1, it is no smaller than of continuous ones.
+    found = np.array([fisher(ranks / 100) for ranks in rng.integers(1, 101, (10_000, 8))])
+    for alpha in (0.05, 0.01, 0.001):
+        assert np.mean(found <= alpha) <= alpha + 3 * (alpha / 10_000) ** 0.5
+    assert np.mean(found <= 0.05) > 0.025
+    with pytest.raises(ValueError, match="above 0"):
+        fisher([0.0, 0.5])

@@ -13,11 +13,13 @@ from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options
 from llm_audit.cli.options import COMPUTING, COUNT, PATH, alpha_option, output_options, setup_options
 from llm_audit.cli.publishing import Output
+from llm_audit.cli.substitution.common import endpoint_options
 from llm_audit.cli.watermark.common import key_file_option
 from llm_audit.common.errors import InvalidConfiguration
 
 TESTS = {
     "canary": "Is a published random string more likely than its unpublished siblings?",
+    "continuation": "Does an endpoint go on with a published random string as it was published?",
     "dataset": "Do suspect documents score above held-out ones, on a half kept for the test?",
     "identifier": "Are hashes and ids inside the documents more likely than fresh ones?",
     "order": "Is a data set's canonical order more likely than shuffled ones?",
@@ -29,6 +31,12 @@ TESTS = {
 CANARY = """
 NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
 checked first. Several canaries are one test together.
+"""
+CONTINUATION = """
+URL: of an OpenAI-compatible server that continues texts (the surface completions). It needs to return nothing but text.
+
+Of a canary of 64 letters 7 beginnings are asked for, or 8 if a text was published before it, each --continuations times: 56
+or 64 requests of 16 tokens. Several canaries are one test together.
 """
 ORDER = """
 DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
@@ -63,6 +71,17 @@ def canary(names: tuple[str, ...], seed_file: Path | None, output: Output, **opt
             "A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file."
         )
     return output.run("membership.canary", names, **options)
+
+
+@test("continuation", CONTINUATION)
+@click.option("--canary", "names", multiple=True, required=True, metavar="NAME", help="As `test canary` takes it; repeatable.")
+@click.option("--continuations", type=COUNT, default=8, help="Of each beginning.")
+@alpha_option("Report a finding when the p-value is at most this.")
+@endpoint_options
+@output_options
+def continuation(endpoint: Any, names: tuple[str, ...], output: Output, **options: Any) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    return output.run("membership.continuation", endpoint, names, stage="", **options)
 
 
 @test("dataset")

@@ -6,6 +6,8 @@ import hashlib
 import json
 import stat
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,22 @@ def test_a_changed_published_string_does_not_match(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"published": canary.check(name).strings()[1]}))
     with pytest.raises(AuditError, match="'published'"):
+        canary.check(name)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [str, str.upper, lambda text: " ".join(text[at : at + 4] for at in range(0, 64, 4)), lambda text: text[20:28]],
+)
+def test_a_text_before_that_quotes_the_string_is_refused(tmp_path: Path, spelling: Callable[[str], str]) -> None:
+    """The strings follow from the seed alone, so that a text before them can be written with knowledge of them."""
+    name = draw(tmp_path)
+    drawn = canary.check(name)
+    quoted = replace(drawn, before=f"The key {spelling(drawn.strings()[0])} is ours. Again: ")
+    for kind, content in (("secret", asdict(quoted)), ("public", quoted.public)):
+        stored = {"kind": f"llm-audit canary {kind}", "version": 1} | content
+        Path(f"{name}.{kind}.json").write_text(json.dumps(stored))
+    with pytest.raises(AuditError, match="holds a part of the string, which any model copies"):
         canary.check(name)
 
 

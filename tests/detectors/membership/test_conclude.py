@@ -103,10 +103,15 @@ def of_scores(
     subject = Membership(
         verdict=Verdict.ERROR, summary="", claim="?", unit="collection", n_suspect=0, n_held_out=0, provenance="", gate=gate,
         separations=separations if gate else (), texts=tuple(texts), seed="x" if gate else None,
-        unstated=None if stated else True,
+        **run.unstated(stated),
     )  # fmt: skip
     found: Membership = conclude("membership", subject, TERMS)
     return found
+
+
+def test_scores_alike_of_unknown_origin_stay_a_pass_in_earlier_reports() -> None:
+    early = of_scores(0.0, stated=False).model_copy(update={"undecided": None})
+    assert conclude("membership", early, TERMS).verdict is Verdict.PASS
 
 
 def of_baseline(gate: Gate) -> Membership:
@@ -142,6 +147,7 @@ CASES = {
     "dataset that is shifted": (lambda: of_dataset(SHIFTED, stated=True), "Not assessable: The texts alone, without the model"),
     "scores": (lambda: of_scores(3.0), "Evidence that the model was trained on the suspect collection, if the two"),
     "scores of unknown origin": (lambda: of_scores(3.0, stated=False), "Undecided: Not stated: nobody says how"),
+    "scores alike of unknown origin": (lambda: of_scores(0.0, stated=False), "Undecided: Not stated: nobody says how"),
     "scores of a control": (lambda: of_scores(3.0, control=True), "Not assessable: a model that cannot have seen the texts"),
     "scores alike": (lambda: of_scores(0.0), "No evidence that the model was trained on the suspect collection: "),
     "scores alone": (lambda: of_scores(0.0, gate=None), "Not assessable: there are no held-out texts"),

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -53,10 +53,21 @@ def test_a_cache_is_no_change() -> None:
     now = drawn(SHIFTED, 2)
     kept = [[each[at - at % 5] for at in range(DRAWS)] for each in now]  # every answer serves five requests
     once = [[each[0]] * DRAWS for each in now]
+    filled = [[*each[:2], *[each[2]] * (DRAWS - 2)] for each in now]  # while it was filled, others came
     assert judged(drawn(USUAL, 1), now).verdict is Verdict.FINDING
-    for answers, said in ((kept, "repeat the one before them"), (once, "one and the same answer every time")):
+    same = "one and the same answer every time"
+    for answers, said in ((kept, "repeat the one before them"), (once, same), (filled, f"{same} (")):
         found = judged(drawn(USUAL, 1), answers)
         assert (found.verdict, found.p_value) == (Verdict.NOT_ASSESSABLE, None) and said in found.reason
+
+
+def test_a_report_that_allowed_no_stray_answers_keeps_its_verdict() -> None:
+    now = [["the"] * DRAWS for _ in range(INPUTS)]
+    now[3][7] = now[3][20] = "a"
+    assert judged(drawn(USUAL, 1), now).verdict is Verdict.NOT_ASSESSABLE
+    measured = border_tracking.measure(drawn(USUAL, 1), now, "5")
+    early = replace(measured, evidence=measured.evidence.model_copy(update={"strays": None}))
+    assert border_tracking.derive(early, Terms(0.01)).verdict is Verdict.FINDING
 
 
 def test_independent_answers_are_hardly_ever_taken_for_a_cache() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,39 @@ def test_tokens_are_matched_by_the_best_name_that_both_have() -> None:
         ask("p"), "a", (Position(nameless, -1, ((nameless, -1.0), (nameless, -2.0))),), (), "", "", "", (1, 1), (), 0, 1
     )
     assert between_replies(first, third, 2, 8) == float("inf")
+
+
+def named(tokens: Sequence[Token]) -> Reply:
+    """An answer of one token with these alternatives, each a nat less likely than the one before."""
+    top = tuple((token, -1.0 - at) for at, token in enumerate(tokens))
+    return Reply(ask("p"), tokens[0].text, (Position(tokens[0], -1.0, top),), (), "", "", "", (1, 1), (), 0, 1)
+
+
+KNOWN = [Token(10 * at, word.encode(), word) for at, word in enumerate([" the", " a", "", "town", " of"])]
+AS_OTHERS_NAME_THEM = {
+    "text alone, control tokens without one": [Token(None, None, token.text) for token in KNOWN],
+    "bytes alone, control tokens without any": [Token(None, token.bytes or None, "") for token in KNOWN],
+    "ids of another numbering": [replace(token, id=token.id + 1) for token in KNOWN if token.id is not None],
+    "text without white space": [Token(None, None, token.text.strip()) for token in KNOWN],
+}
+
+
+@pytest.mark.parametrize("naming", AS_OTHERS_NAME_THEM)
+def test_tokens_named_otherwise_are_no_distance(naming: str) -> None:
+    assert between_replies(named(KNOWN), named(AS_OTHERS_NAME_THEM[naming]), 5, 8) == 0
+    other = [AS_OTHERS_NAME_THEM[naming][at] for at in (4, 3, 2, 1, 0)]
+    assert between_replies(named(KNOWN), named(other), 5, 8) > 1
+
+
+def test_answers_are_rounded_as_the_trusted_ones_are(tmp_path: Path) -> None:
+    tables = {f"p{i}": [[-1.0, -2.0, -3.0, -4.0 - i]] * 4 for i in range(20)}
+    again = {prompt: [[-1.0, -2.0, -4.0, row[3] - 1] for row in table] for prompt, table in tables.items()}
+    asked = [(ask(prompt, repeat), by[prompt]) for repeat, by in ((1, tables), (2, again)) for prompt in tables]
+    reference = Trusted([journal(tmp_path / "j", asked)], 4)
+    near = [reply([[value + 0.3 for value in row] for row in tables[prompt]], prompt) for prompt in reference.prompts]
+    assert len(near) == 20
+    first, second = reference.distances(near, 4).values()
+    assert not first.any() and second.all()
 
 
 def test_texts_are_compared_by_what_comes_after_the_first_difference() -> None:

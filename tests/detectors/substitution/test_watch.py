@@ -112,13 +112,33 @@ class Told:
         return self
 
 
+@pytest.mark.parametrize(("before", "after"), [(1.0, 2.0), (2.0, 1.0)])
+def test_logarithms_to_base_2_at_one_of_two_times_are_converted_and_named(before: float, after: float, tmp_path: Path) -> None:
+    of_base = {1.0: answered(listed(-0.5)), 2.0: answered(listed(-0.5, math.log(2)))}
+    write_baseline(tmp_path / "b.json", take(Told(of_base[before]), 6, "chat"), "m", "chat", "today")
+    stored = baseline.read(tmp_path / "b.json", "m", "chat")
+    found = compare(Told(of_base[after]), stored, 6, "chat", 0.01, "ab")
+    assert found.served is Served.CONSISTENT
+    which = "now" if after == 2.0 else "the baseline"
+    assert f"The log-probabilities of {which} are to base 2, and were converted to nats." in found.summary
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.6, 2.0])
+def test_another_factor_is_a_change(factor: float, tmp_path: Path) -> None:
+    write_baseline(tmp_path / "b.json", take(Told(answered(listed(-0.5))), 6, "chat"), "m", "chat", "today")
+    stored = baseline.read(tmp_path / "b.json", "m", "chat")
+    found = compare(Told(answered(listed(-0.5, 1 / factor))), stored, 6, "chat", 0.01, "ab")
+    assert found.served is Served.INCONSISTENT and "base 2" not in found.summary
+
+
 def answered(logprobs: object) -> Callable[[Ask], Reply | Failure]:
     body = json.dumps({"choices": [{"message": {"content": WORDS[0]}, "logprobs": logprobs}]})
     return lambda ask: wire.parse(ask, body, seconds=0.1, attempts=1)
 
 
-def listed(value: float) -> dict[str, object]:
-    top = [{"token": word, "logprob": value - at, "id": at} for at, word in enumerate(WORDS)]
+def listed(value: float, base: float = 1.0) -> dict[str, object]:
+    """Alternatives with numbers that are so many nats each."""
+    top = [{"token": word, "logprob": (value - at) / base, "id": at} for at, word in enumerate(WORDS)]
     return {"content": [top[0] | {"top_logprobs": top}]}
 
 
