@@ -6,6 +6,7 @@ custom properties, and media queries as on a screen of a desk. Sheets and pictur
 
 from __future__ import annotations
 
+import posixpath
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ _OTHER_MEDIA = re.compile(
 _KEYFRAMES = re.compile(r"(?:-webkit-)?keyframes")
 _LASTING = re.compile(r"\b(?:forwards|both|infinite)\b")
 _STYLE_DATA = re.compile(r"data:text/css(?:;charset=[\w-]+)?(?P<coded>;base64)?,(?P<sheet>.*)", re.S | re.I)
+_WITH_PREFIX = re.compile(r"@([A-Za-z]\w*:[A-Za-z][\w-]*)")
 _GENERATED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 Style = dict[str, str]
@@ -62,12 +64,13 @@ class Styles:
             text = sheet.text if sheet.tag == "style" else _of_data(sheet.get("href") or "") or linked(sheet.get("href") or "")
             self.elsewhere |= sheet.tag == "link" and text is None
             if text and _is_for_screens(sheet.get("media") or "all"):
-                self._apply(root, text)
+                self._apply(root, _rules(text, _Imports(linked, sheet.get("href") or "")))
 
-    def _apply(self, root: Any, sheet: str) -> None:
+    def _apply(self, root: Any, rules: Iterator[_Rule]) -> None:
         from cssselect import HTMLTranslator, SelectorError, parse  # hardly any Markdown has a style sheet
+        from lxml.etree import XPathError
 
-        for listed, declared in _rules(sheet):
+        for listed, declared in rules:
             if listed.startswith("@"):
                 self._last_frames[listed[1:]] = declared
                 continue
@@ -76,14 +79,14 @@ class Styles:
             self._order += 1
             try:
                 for selector in parse(listed):
-                    elements = root.xpath(HTMLTranslator().selector_to_xpath(selector))
+                    elements = root.xpath(_WITH_PREFIX.sub(_by_name, HTMLTranslator().selector_to_xpath(selector)))
                     if selector.pseudo_element in ("before", "after"):
                         content = "".join("".join(pair) for pair in _GENERATED.findall(declared.get("content", ("", ""))[0]))
                         self.generated += [content] * len(elements) if content.strip() else []
                     elif not selector.pseudo_element:
                         for element in elements:
                             self._declare(element, declared, selector.specificity())
-            except (SelectorError, ValueError, RecursionError):  # :hover
+            except (SelectorError, XPathError, ValueError, RecursionError):  # :hover
                 continue
 
     def _declare(self, element: Any, declared: dict[str, tuple[str, bool]], specificity: tuple[int, int, int]) -> None:
@@ -123,7 +126,30 @@ class Styles:
         return {name: value for name, (value, _) in frames.items()}
 
 
-def _rules(sheet: str) -> Iterator[_Rule]:
+class _Imports:
+    """The sheets that a sheet imports, each once."""
+
+    def __init__(self, linked: Callable[[str], str | None], base: str) -> None:
+        """`linked`: see `Styles`; `base`: the address of the sheet, to which those of the others are relative."""
+        self._linked, self._base, self._seen = linked, base, set[str]()
+
+    def sheet(self, address: str) -> str:
+        """The text of an imported sheet; "" if it is not at hand, or was imported before."""
+        if data := _of_data(address):
+            return data
+        address = posixpath.join(posixpath.dirname(self._base), address)
+        if not address or address in self._seen:
+            return ""
+        self._seen.add(address)
+        return self._linked(address) or ""
+
+
+def _by_name(prefixed: re.Match[str]) -> str:
+    """The test of an attribute by its whole name, since a page that is read as HTML has no name spaces."""
+    return f"@*[name() = '{prefixed[1]}']"
+
+
+def _rules(sheet: str, imports: _Imports) -> Iterator[_Rule]:
     """The rules of a sheet that hold on a screen, in order, those nested in others with the whole selector.
 
     Of an animation the last frame, with "@" and its name for a selector.
@@ -146,7 +172,7 @@ def _rules(sheet: str) -> Iterator[_Rule]:
                 yield from inside(_parsed(rule.content), above, depth + 1)
             elif rule.type == "at-rule" and rule.lower_at_keyword == "import":
                 tokens = [part for token in rule.prelude for part in (token.arguments if token.type == "function" else [token])]
-                imported = _of_data(next((token.value for token in tokens if token.type in ("url", "string")), ""))
+                imported = imports.sheet(next((token.value for token in tokens if token.type in ("url", "string")), ""))
                 yield from inside(tinycss2.parse_stylesheet(imported, True, True), "", depth + 1)
 
     def _parsed(content: Any) -> Any:

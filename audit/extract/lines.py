@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from llm_audit.extract.draft import Draft
+from llm_audit.extract.html import add_page
 from llm_audit.extract.prose import looks_like_prose
 
 
@@ -19,8 +20,9 @@ class Markup(NamedTuple):
         item: matches the mark at the beginning of an item of a list.
         table: matches a whole line of a table, or, as a group, its cells.
         begins: of a line, the end mark of the block that it begins and what the block is: "code", "comment", "formula",
-            "quote", "table", "text"; None if it begins none.
+            "page" (HTML), "quote", "table", "text"; None if it begins none.
         inline: the text of a line without the marks in it.
+        hidden: matches what no reader of a line sees; its groups `words` or `passed` are the text. None: the language has none.
     """
 
     heading: re.Pattern[str]
@@ -29,6 +31,7 @@ class Markup(NamedTuple):
     table: re.Pattern[str]
     begins: Callable[[str], tuple[str, str] | None]
     inline: Callable[[str], str]
+    hidden: re.Pattern[str] | None = None
 
 
 class Reader:
@@ -38,10 +41,9 @@ class Reader:
         self._markup, self._draft = markup, draft
         self._lines: list[tuple[int, str]] = []  # of the paragraph so far
 
-    def run(self, source: str) -> None:
-        """Parse the whole source into the draft."""
-        lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        self._read(list(enumerate(lines, start=1)), "")
+    def run(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Parse the lines of a source, with their numbers, into the draft."""
+        self._read(list(lines), "")
 
     def _read(self, lines: list[tuple[int, str]], apart: str) -> None:
         position = 0
@@ -79,6 +81,8 @@ class Reader:
             self._draft.left_out["formula"] += 1
         elif kind == "code" and not looks_like_prose(text):
             self._draft.leave_out(text, "code block")
+        elif kind == "page":
+            add_page(text, self._draft, f"line {lines[0][0]}, " if lines else "", whole=True)
         elif kind == "table":
             for number, line in lines:
                 self._row(number, line)
@@ -95,7 +99,13 @@ class Reader:
         self._lines = []
 
     def _add(self, lines: list[tuple[int, str]], apart: str) -> None:
-        shown = [(number, " ".join(self._markup.inline(line).split())) for number, line in lines]
+        shown = [(number, " ".join(self._markup.inline(self._seen(line)).split())) for number, line in lines]
         shown = [(number, text) for number, text in shown if text]
         for position, (number, text) in enumerate(shown):
             self._draft.add(text, f"line {number}", end="\n" if position < len(shown) - 1 else "\n\n", apart=apart)
+
+    def _seen(self, line: str) -> str:
+        """A line without what no reader sees, which is recorded."""
+        for match in self._markup.hidden.finditer(line) if self._markup.hidden else ():
+            self._draft.hide(f"{match['words'] or match['passed'] or ''} ", "display:none")
+        return self._markup.hidden.sub("", line) if self._markup.hidden else line

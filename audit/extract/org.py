@@ -32,7 +32,8 @@ _INLINE = (
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     """The text of one file, given in UTF-8, with "line 14" as places. Files that it includes are not read."""
     draft = Draft()
-    Reader(_MARKUP, draft).run(_exported(stream.read().decode(), draft))
+    source = stream.read().decode().replace("\r\n", "\n").replace("\r", "\n")
+    Reader(_MARKUP, draft).run(enumerate(_exported(source, draft).split("\n"), start=1))
     yield draft.answer("has no text beside code and markup")
 
 

@@ -16,6 +16,10 @@ from llm_audit.text.words import COMMON, frequency, is_known
 LEAST, SHARE = 4, 0.015
 """Fewest distinct words in pieces, or in odd capitals, and their least share of all words; fewer are left as they are."""
 
+LEAST_TITLED, TITLED = 3, 0.2
+"""Fewest plain words ("that", "with") with a capital within sentences, and their share of all of these, from which capitals
+say nothing: titles have them, and texts that somebody set like one."""
+
 EVERYWHERE = 0.1
 """Share of words in odd capitals from which all capitals but those at the beginning of sentences are taken for odd."""
 
@@ -34,6 +38,15 @@ _WORDS_OF_A_LETTER = frozenset("aAiIoO")
 _ODD = regex.compile(r"(?<![\w.@/-])(?=[A-Za-z]*[a-z])[A-Za-z][a-z]*+[A-Z][A-Za-z]*+(?![\w@]|[./-]\w)")
 _NAME = regex.compile(r"(?:[A-Z][a-z]+){2,}|[a-z][A-Z][a-z]+|[A-Z][a-z]+[A-Z]+")
 _BEGINS = regex.compile(r"(?:\A|[.!?\u2026][\"'\u201d\u2019)\]]*\s+[\"'\u201c\u2018(\[]*)\Z")
+_LONGER = regex.compile(r"[A-Za-z][a-z]{3,}+")
+_LEAST_LONGER, _NEARLY_ALL = 40, 0.7
+_PLAIN = regex.compile(
+    r"(?i)\b(?:that|this|with|from|have|they|were|which|their|would|there|about|other|than|then|them|when|what|your|more|into|some"
+    r"|been|because|these|could|also|very|such|only|while|where|being|make|made|over|after|before|through)\b"
+)
+_ODD_SPACES = "\u00a0\u2002-\u200a\u202f\u205f"
+_AT_ODD_SPACES = regex.compile(rf"(?<![\w'\u2019])[A-Za-z]++(?:[{_ODD_SPACES}][A-Za-z]++)++(?![\w'\u2019])")
+_WHOLE = 0.6  # share of the strings with odd spaces that are words without them
 _APART = regex.compile(r"(?<!\S)\S(?: \S)+(?!\S)")
 _LEAST_WORDS = 0.5  # share of the runs of letters that are words
 _BEFORE = 8  # characters that tell whether a word begins a sentence
@@ -61,6 +74,32 @@ def plain_capitals(text: str) -> list[Reading]:
     if len(odd) >= EVERYWHERE * sum(1 for _ in _WORD.finditer(text)):
         return list(_all_small(text)) if odd else []
     return _small(text, COMMON) if odd else []
+
+
+def title_case(text: str) -> list[Reading]:
+    """All words of a text in which plain words, or nearly all, have capitals, in order, in small letters; else none."""
+    capitals, within = _capitals(_PLAIN, text[:_LOOKED_AT])
+    some = capitals >= LEAST_TITLED and capitals > TITLED * within
+    if not some:
+        capitals, within = _capitals(_LONGER, text[:_LOOKED_AT])
+    return list(_all_small(text)) if some or capitals > _NEARLY_ALL * max(within, _LEAST_LONGER) else []
+
+
+def _capitals(words: regex.Pattern[str], text: str) -> tuple[int, int]:
+    """How many of these words within sentences begin with a capital, and how many there are."""
+    within = [
+        match[0] for match in words.finditer(text) if not _BEGINS.search(text, max(match.start() - _BEFORE, 0), match.start())
+    ]
+    return sum(map(str.istitle, within)), len(within)
+
+
+def at_odd_spaces(text: str) -> list[Reading]:
+    """Words with no-break or thin spaces within, in order, as whole ones; none where such spaces part words, as is usual."""
+    strings = [] if text.isascii() else list(_AT_ODD_SPACES.finditer(text))
+    readings = [Reading(match.start(), match.end(), "".join(_WORD.findall(match[0]))) for match in strings]
+    readings = [reading for reading in readings if frequency(reading.seen) >= COMMON]
+    distinct = {reading.seen.lower() for reading in readings}
+    return readings if len(distinct) >= LEAST and len(readings) >= _WHOLE * len(strings) else []
 
 
 def spaced_out(text: str) -> list[Reading]:

@@ -68,6 +68,12 @@ _HAS_WORD = regex.compile(r"\p{L}")
 _MOST_PARTED = 0.6
 _LONGEST_WORDS = 20  # characters, on average
 
+# Texts without punctuation: where sentences end is not written, and every word is more surprising. Machine texts whose marks
+# were taken out had p-values 43 times larger (the median of 30, of which 15 of 30 findings were lost), human ones 1.6 times. Of
+# 18,434 human English texts 14 have 60 words and so few marks: songs, pupils' answers, lists.
+_MARK = regex.compile(r"[\p{Po}\p{Pd}--['\u2019\"&%#@*/\\]]", regex.V1)
+_LEAST_POINTED, _LEAST_MARKS = 60, 0.01  # words; marks for each
+
 # Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
 # pages of mark-up, LaTeX, and a story told in JavaScript.
 _CITED = regex.compile(
@@ -98,9 +104,12 @@ UNKNOWN = Template(
 LIST = Template(
     "{share:percent} of its words are parted by signs or numbers: this looks like a list or a table, not like prose."
 )
+UNPOINTED = Template(
+    "It has {marks:count} marks of punctuation in {words:count} words: where its sentences begin and end is not known."
+)
 CODE = Template("This looks like program code or mark-up, not like prose.")
 
-NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, LIST, UNKNOWN, CODE)
+NO_PROSE = (NO_TEXT, FEW_LETTERS, UNBROKEN, SIGNS, APART, LIST, UNPOINTED, UNKNOWN, CODE)
 """Reasons why a text is no prose, as sentences."""
 
 
@@ -139,6 +148,9 @@ def why_not_prose(text: str) -> str | None:
     parted = _share_parted(text)
     if parted > _MOST_PARTED:
         return LIST.write(share=min(parted, 1.0))
+    marks = len(_MARK.findall(text))
+    if words >= _LEAST_POINTED and marks < _LEAST_MARKS * words and len(text) < _LONGEST_WORDS * words:
+        return UNPOINTED.write(marks=marks, words=words)
     unknown = _share_unknown(text)
     return UNKNOWN.write(share=unknown) if unknown > _MOST_UNKNOWN else None
 

@@ -12,16 +12,22 @@ import re
 import stat
 import sys
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit.text.child import extract
+from llm_audit.text.columns import in_order
 from llm_audit.text.decode import Decoded, Nothing, Unreadable, decode
 from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
 from llm_audit.text.directives import Directive, Use, take_out
+from llm_audit.text.marks import find_marks
 from llm_audit.text.places import Apart, Hidden, Place
 from llm_audit.text.sniff import kind_of_content
 from llm_audit.text.sources import Source, is_pattern
+
+COLUMNS = "Set in columns side by side: read column by column."
+"""The note on a plain text whose lines were put in the order of reading."""
 
 MAX_BYTES = 20_000_000
 
@@ -112,7 +118,8 @@ def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = T
             text, parsed = take_out(name, decoded.text, kind)
             decoded = replace(decoded, text=text) if directives == "obeyed" else decoded
     if kind == "text" or (kind == "markdown" and not strip_markdown):
-        return replace(_plain(name, data, decoded), directives=parsed)
+        plain = _plain(name, data, decoded)
+        return replace(_column_by_column(plain) if kind == "text" else plain, directives=parsed)
     if not data.strip():
         raise _empty(name)
     encoding, content = kind, data
@@ -143,6 +150,18 @@ def _plain(name: str, data: bytes, decoded: Decoded) -> RawText:
     if not decoded.text.strip():
         raise _empty(name)
     return RawText(name, hashlib.sha256(data).hexdigest(), decoded.encoding, decoded.text, len(data))
+
+
+def _column_by_column(raw: RawText) -> RawText:
+    """A plain text as its reader reads it, if it is set in columns side by side; one with provenance marks is left as it is."""
+    pieces = in_order(raw.text)
+    if not pieces or find_marks(raw.text):
+        return raw
+    lines = [raw.text[piece.start : piece.end].strip() for piece in pieces]
+    starts = accumulate((len(line) + 1 for line in lines), initial=0)
+    names = (f"line {piece.line}, column {piece.column}" if piece.column else f"line {piece.line}" for piece in pieces)
+    places = tuple(Place(start, name) for start, name in zip(starts, names, strict=False))
+    return replace(raw, text="\n".join(lines), places=places, notes=(*raw.notes, COLUMNS))
 
 
 def _empty(name: str) -> Nothing:

@@ -17,8 +17,10 @@ NOTES = {
     "escaped": "Read {n} character{s} behind backslashes as the character{s} meant.",
     "whole": "Read {n} word{s} in pieces as whole (an attack on detectors, or a bad export).",
     "odd_capitals": "Read {n} word{s} with capitals within as usually spelled (an attack on detectors, or a bad export).",
+    "blank": "Read {n} word{s} with signs in the place of letters as the word{s} that fit best (an attack on detectors).",
     "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
     "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
+    "titled": "With capitals where no sentence begins, as in titles: {n} word{s} judged as if written in small letters.",
     "homoglyph": (
         "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
     ),

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from llm_audit.text.broken import plain_capitals, spaced_out, whole_words
+from llm_audit.text.blanks import blanked
+from llm_audit.text.broken import at_odd_spaces, plain_capitals, spaced_out, title_case, whole_words
 from llm_audit.text.ciphers import deciphered
 from llm_audit.text.escapes import backslashes, quoted_printable
 from llm_audit.text.frame import described, set_apart
@@ -188,9 +189,12 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         draft.replace(_seen_forms(draft.text, counts))
         draft.replace(_stops(draft.text))
         draft.replace(_typed_forms(draft.text))
+    draft.replace(_as_meant(at_odd_spaces(draft.text), counts, "whole"))
     draft.replace(_single_spaces(draft.text))
     draft.replace(_as_meant(whole_words(draft.text), counts, "whole"))
+    draft.replace(_as_meant(blanked(draft.text), counts, "blank"))
     draft.replace(_as_meant(plain_capitals(draft.text), counts, "odd_capitals"))
+    draft.replace(_as_meant(title_case(draft.text), counts, "titled"))
     draft.replace(_sentence_case(draft.text, counts))
     notes = tuple(note(sentence, counts[kind]) for kind, sentence in NOTES.items() if counts[kind])
     return View(draft.text, draft.starts, draft.ends, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pkgutil
+import re
 from bisect import bisect_left, bisect_right
 from functools import cache, lru_cache
 
@@ -31,6 +32,19 @@ def frequency(word: str) -> int:
     lines = _lines(word[:_KEY])
     start = lines.find(f'"{word}": ')
     return int(lines[start + len(word) + 4 : lines.index(",", start)]) if start >= 0 else 0
+
+
+@lru_cache(maxsize=1 << 12)
+def fitting(pattern: str) -> tuple[str, int]:
+    """The most frequent word of small letters that fits a pattern in which a full stop is any letter; ("", 0) if none does.
+
+    The pattern begins with a letter.
+    """
+    known = pattern.partition(".")[0][:_KEY]
+    letters = pattern.replace(".", "[a-z]")
+    fits = re.findall(rf'^"({letters})": (\d+),$', _lines(known), re.M)
+    word, count = max(fits, key=lambda entry: int(entry[1]), default=("", "0"))
+    return word, int(count)
 
 
 @lru_cache(maxsize=1 << 13)

@@ -39,7 +39,8 @@ rule = integrity_rule(
     method=(
         "Word: text formatted as hidden, letters in the colour of what is behind (themes, styles of tables, cells and "
         "pages included), without a fill, of two points or less, squeezed or moved out of their line or page, hidden "
-        "rows, and shapes that are hidden, without room or off the page. PDF: letters in the colour of what is painted "
+        "rows, and shapes that are hidden, without room or off the page. PowerPoint: hidden shapes, those off the slide or "
+        "under an opaque one, and letters like Word's. PDF: letters in the colour of what is painted "
         "behind them, transparent, clipped, below 1.5 points, very narrow or on top of each other, invisible ones (but "
         "those of scanned pages), and what is covered by a picture or a plain shape drawn later, on a layer that is not "
         "shown, or off the page. Web pages and HTML in Markdown, by their style sheets: display:none, visibility:hidden, "

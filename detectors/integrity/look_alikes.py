@@ -7,6 +7,7 @@ import unicodedata
 import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
+from llm_audit.text.blanks import LEAST_STARRED, blanked
 from llm_audit.text.ciphers import LEAST_STRINGS, deciphered
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
 from llm_audit.text.seen import ACCENT_SHARE, ASCII_SHARE, LEAST_ACCENTS, LEAST_ASCII, imitations
@@ -19,14 +20,16 @@ _PLAIN = regex.compile("[A-Za-z]")
 
 
 def look(text: str) -> Oddities:
-    """Letters of another alphabet that imitate those of the word around them, Latin or not; styled letters; and letters,
-    accents and digits in strings that a reader takes for English words.
+    """Letters of another alphabet that imitate those of the word around them, Latin or not; styled letters; letters, accents
+    and digits in strings that a reader takes for English words; and signs in the place of letters, where there are many.
     """
     imitated = [imitation for imitation in imitations(text) if imitation.kind != "slip"]
     plain = [place for imitation in imitated if imitation.kind == "ascii" for place in range(imitation.start, imitation.end)]
+    plain = sorted({*plain, *_starred(text)})
     if text.isascii():
         return Oddities(tuple(plain), SLIPS)
-    places = {place for place, _ in lookalikes(text) if unicodedata.normalize("NFKC", text[place]) == text[place]}
+    places = set(plain)
+    places |= {place for place, _ in lookalikes(text) if unicodedata.normalize("NFKC", text[place]) == text[place]}
     places |= set(latin_lookalikes(text))
     for word in _LONGER_WORD.finditer(text) if _IS_STYLED.search(text) else ():
         if _PLAIN.search(word[0]):
@@ -34,6 +37,14 @@ def look(text: str) -> Oddities:
     places |= {place for imitation in imitated for place in range(imitation.start, imitation.end)}
     places |= {place for place, _ in deciphered(text)}
     return Oddities(tuple(sorted(places)), SLIPS)
+
+
+def _starred(text: str) -> list[int]:
+    """The places of signs that stand for letters; none if they are in so few words that somebody may have starred these out."""
+    words = blanked(text)
+    if len({word.seen.lower() for word in words}) < LEAST_STARRED:
+        return []
+    return [place for word in words for place in range(word.start, word.end) if not _PLAIN.match(text[place])]
 
 
 rule = integrity_rule(
@@ -50,7 +61,8 @@ rule = integrity_rule(
         "(pyspellchecker's) has the word that a reader sees and not the one that is typed: small capitals and phonetic letters "
         f"at once; accents on {LEAST_ACCENTS} words and {ACCENT_SHARE:.0%} of all; plain letters (I for l, rn for m, 0 for o) "
         f"in {LEAST_ASCII} words and {ASCII_SHARE:.1%} of all, as bad scans have too; and any other sign that stands for one "
-        f"letter in {LEAST_STRINGS} words, whatever it looks like. Not seen: imitations within other languages."
+        f"letter in {LEAST_STRINGS} words, whatever it looks like; and signs that stand for any letter (m*del) in "
+        f"{LEAST_STARRED} words. Not seen: imitations within other languages."
     ),
     earlier_method=(
         "Unicode confusables (UTS #39), counted only in words that mix alphabets, and in words wholly of look-alikes between "

@@ -55,6 +55,87 @@ def test_what_stands_elsewhere_or_in_another_language_is_named() -> None:
     assert (found["text"], found["omitted"]) == ("Words.", len("<p>Somewords</p>"))
 
 
+CONDITIONS = """
+:flag: yes
+
+One.
+
+ifdef::flag[]
+Two.
+endif::flag[]
+
+ifdef::never[Unseen.]
+
+ifndef::never[Three.]
+
+ifdef::never,flag[]
+Four.
+
+ifdef::never[]
+Unseen.
+endif::[]
+
+ifdef::never+flag[]
+Unseen.
+endif::[]
+Five.
+endif::[]
+
+ifeval::["{flag}" == "yes"]
+Six.
+endif::[]
+
+ifeval::[2 > 3]
+Unseen.
+endif::[]
+
+ifndef::backend-html5[]
+Unseen.
+endif::[]
+
+:flag!:
+
+ifdef::flag[]
+Unseen.
+endif::[]
+
+Seven
+// Unseen.
+goes on.
+
+[comment]
+Unseen.
+
+[comment]
+--
+Unseen.
+
+Unseen.
+--
+
+Eight.
+"""
+"""What `asciidoctor` 2.0.18 makes of it shows the numbers one to eight, and nothing else."""
+
+
+def test_sections_of_asciidoc_are_read_where_their_condition_holds() -> None:
+    found = answer("asciidoc", CONDITIONS)
+    assert found["text"].split() == ["One.", "Two.", "Three.", "Four.", "Five.", "Six.", "Seven", "goes", "on.", "Eight."]
+    assert found["notes"] == ["Left out: section on a condition that does not hold (6)."]
+    assert found["omitted"] == 6 * len("Unseen.")
+    assert [name for _, name in found["places"]][:2] == ["line 4", "line 7"]
+
+
+def test_what_asciidoc_hides_or_hands_on_is_read_as_a_page() -> None:
+    source = "One.\n\n[.hide]\nUnseen here.\n\n[.big.hide]#Nor here.# Two +++<b>three</b>+++.\n\n"
+    source += '++++\n<p>Four.</p><p style="display:none">Nobody ever sees a word of all of this.</p>\n++++\n'
+    assert shown("asciidoc", source) == "One. Two three. Four."
+    assert [excerpt for *_, excerpt in answer("asciidoc", source)["hidden"]] == [
+        "Unseen here. Nor here.",
+        "Nobody ever sees a word of all of this.",
+    ]
+
+
 def test_sections_of_org_that_are_not_exported_are_left_out_with_those_below_them() -> None:
     source = (
         "* One\nSeen.\n** COMMENT Two\nUnseen.\n*** Three\nUnseen.\n** Four :noexport:\nUnseen.\n* Five :tag:\nSeen again.\n"
@@ -109,6 +190,60 @@ def test_numbers_of_printed_pages_and_tables_of_contents_are_no_text() -> None:
     guide = b'<guide><reference type="toc" href="text%201.xhtml"/></guide></package>'
     pages = ["<p>One.</p>", "<p>Contents</p>"]
     assert shown("epub", book_with(pages, lambda name, data: data.replace(b"</package>", guide))) == "One."
+
+
+UNSEEN = "Nobody who reads the book ever sees a word of all of this."
+
+
+@pytest.mark.parametrize(
+    ("head", "sheets"),
+    [
+        ("<style><![CDATA[.x { display: none }]]></style>", {}),
+        ('<style>[epub|type~="bad"], .x { display: none }</style>', {}),
+        ('<style>[epub|type~="y"] { display: none }</style>', {}),
+        ('<link rel="stylesheet" href="css/a.css"/>', {"css/a.css": '@import "b.css";', "css/b.css": ".x{display:none}"}),
+        ("<style>@import url(a.css);</style>", {"a.css": '@import "a.css"; .x{display:none}'}),
+    ],
+)
+def test_sheets_of_books_hide_as_their_readers_show(head: str, sheets: dict[str, str]) -> None:
+    page = f'<html><head>{head}</head><body><p>Seen.</p><p class="x" epub:type="y">{UNSEEN}</p></body></html>'
+    found = answer("epub", book_of(page, sheets))
+    assert found["text"] == "Seen."
+    assert found["hidden"] == [(len("Seen."), "display:none", len(UNSEEN.replace(" ", "")), UNSEEN)]
+
+
+def test_a_sheet_that_stands_before_a_page_hides_and_marked_sections_are_text() -> None:
+    page = '<?xml version="1.0"?><?xml-stylesheet href="a.css" type="text/css"?><html><head><title/></head>'
+    page += f'<body><p><![CDATA[Seen < here.]]></p><p class="x">{UNSEEN}</p></body></html>'
+    found = answer("epub", book_of(page, {"a.css": ".x{display:none}"}))
+    assert (found["text"], [excerpt for *_, excerpt in found["hidden"]]) == ("Seen < here.", [UNSEEN])
+
+
+def book_of(page: str, sheets: dict[str, str]) -> bytes:
+    """An e-book of one page, with style sheets beside it."""
+    file = io.BytesIO(book_with(["<p>x</p>"], lambda name, data: page.encode() if name.startswith("OEBPS/text") else data))
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, sheet in sheets.items():
+            archive.writestr(f"OEBPS/{name}", sheet)
+    return file.getvalue()
+
+
+def test_text_that_is_called_a_table_of_contents_is_read() -> None:
+    guide = b'<guide><reference type="toc" href="text%200.xhtml"/></guide></package>'
+    links = '<p><a href="a.xhtml">The first chapter</a></p>' * 30
+    prose = PARAGRAPHS[0]
+    for page, text in ((links, "x"), (links + prose, prose), (f'<a href="a">{prose}</a>', prose)):
+        book = book_with([page, "<p>x</p>"], lambda name, data: data.replace(b"</package>", guide))
+        assert shown("epub", book).endswith(" ".join(text.split()))
+
+
+def test_what_a_book_shows_instead_of_what_is_no_page_is_read() -> None:
+    def change(name: str, data: bytes) -> bytes:
+        other = b'id="c1" href="a.bin" fallback="c2"'
+        return data.replace(b'id="c1" href="text%201.xhtml"', other) if name.endswith("opf") else data
+
+    book = book_with(["<p>One.</p>", "<p>Two.</p>", "<p>Three.</p>"], change)
+    assert shown("epub", book) == "Three. Three. One."
 
 
 # Subtitles

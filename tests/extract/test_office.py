@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from docx.opc.oxml import parse_xml
 
-from llm_audit.extract.pptx_look import DRAWING
+from llm_audit.extract.pptx_places import DRAWING
 from tests.extract.ask import answer, hidden
 from tests.extract.test_formats import NAMES, odt
 
@@ -223,6 +223,142 @@ def test_pptx_letters_on_what_is_darker_are_seen(make: Callable[[Any, Any], None
     data = deck(make)
     assert answer("pptx", data)["text"] == f"Shown.\n\n{HIDDEN_PROSE}"
     assert hidden("pptx", data) == []
+
+
+def painted(slide: Any, width: int = 5_000_000, color: str = "C8C8FA") -> Any:
+    """A square of one colour over the place of `box`."""
+    from pptx.dml.color import RGBColor
+
+    shape = slide.shapes.add_shape(1, 900_000, 2_900_000, width, 900_000)
+    shape.fill.solid()
+    shape.fill.fore_color.rgb = RGBColor.from_string(color)
+    return shape
+
+
+def covered(slide: Any, presentation: Any) -> None:
+    box(slide)
+    painted(slide)
+
+
+def covered_by_a_group(slide: Any, presentation: Any) -> None:
+    box(slide)
+    slide.shapes.add_group_shape([painted(slide)])
+
+
+def in_a_cell(slide: Any, presentation: Any) -> None:
+    from pptx.dml.color import RGBColor
+
+    cell = slide.shapes.add_table(1, 1, 1_000_000, 3_000_000, 5_000_000, 900_000).table.cell(0, 0)
+    cell.text = HIDDEN_PROSE
+    cell.fill.solid()
+    cell.fill.fore_color.rgb = cell.text_frame.paragraphs[0].runs[0].font.color.rgb = RGBColor(0, 0, 90)
+
+
+def marked(slide: Any, presentation: Any) -> None:
+    properties = run_of(box(slide))._r.get_or_add_rPr()
+    properties.append(parse_xml(f'<a:highlight xmlns:a="{DRAWING[1:-1]}"><a:srgbClr val="000000"/></a:highlight>'))
+    properties.insert(0, parse_xml(f'<a:solidFill xmlns:a="{DRAWING[1:-1]}"><a:srgbClr val="000000"/></a:solidFill>'))
+
+
+def styled(slide: Any, presentation: Any) -> None:
+    body = box(slide)._element.txBody
+    style = f'<a:lstStyle xmlns:a="{DRAWING[1:-1]}"><a:lvl1pPr><a:defRPr><a:solidFill><a:srgbClr val="FFFFFF"/></a:solidFill>'
+    body.insert(1, parse_xml(f"{style}</a:defRPr></a:lvl1pPr></a:lstStyle>"))
+
+
+def lightened(slide: Any, presentation: Any) -> None:
+    from pptx.enum.dml import MSO_THEME_COLOR
+
+    font = run_of(box(slide)).font
+    font.color.theme_color = MSO_THEME_COLOR.TEXT_1
+    change = f'<a:{{}} xmlns:a="{DRAWING[1:-1]}" val="{{}}"/>'
+    color = font._element.find(f"{DRAWING}solidFill")[0]
+    color.extend([parse_xml(change.format("lumMod", 1000)), parse_xml(change.format("lumOff", 99_000))])
+
+
+def shrunk(slide: Any, presentation: Any) -> None:
+    properties = box(slide)._element.txBody.find(f"{DRAWING}bodyPr")
+    for child in list(properties):
+        properties.remove(child)
+    properties.append(parse_xml(f'<a:normAutofit xmlns:a="{DRAWING[1:-1]}" fontScale="1000"/>'))
+
+
+def moved_group(slide: Any, offset: tuple[int, int], inner: tuple[int, int], at: int, text: str) -> None:
+    """A box at `at` of the measure of its group, which begins at `inner` and stands at `offset` of the slide."""
+    group = slide.shapes.add_group_shape()
+    group.shapes.add_textbox(at, 0, 3_000_000, 500_000).text_frame.text = text
+    change = group._element.grpSpPr.find(f"{DRAWING}xfrm")
+    for name, values in (("off", offset), ("chOff", inner)):
+        change.find(DRAWING + name).set("x", str(values[0]))
+        change.find(DRAWING + name).set("y", str(values[1]))
+    for name in ("ext", "chExt"):
+        change.find(DRAWING + name).set("cx", "3000000")
+        change.find(DRAWING + name).set("cy", "500000")
+
+
+@pytest.mark.parametrize(
+    ("make", "how"),
+    [
+        (covered, "covered by another shape"),
+        (covered_by_a_group, "covered by another shape"),
+        (in_a_cell, "letters in the colour of what is behind"),
+        (marked, "letters in the colour of what is behind"),
+        (styled, "white letters"),
+        (lightened, "white letters"),
+        (shrunk, "tiny letters"),
+        (lambda slide, _: box(slide, left=-2_950_000), "off the slide"),
+        (lambda slide, _: moved_group(slide, (-20_000_000, 0), (0, 0), 0, HIDDEN_PROSE), "off the slide"),
+    ],
+)
+def test_pptx_names_what_other_shapes_styles_and_groups_hide(make: Callable[[Any, Any], None], how: str) -> None:
+    data = deck(make)
+    assert answer("pptx", data)["text"] == "Shown."
+    assert hidden("pptx", data) == [(how, HIDDEN_PROSE)]
+
+
+def half_covered(slide: Any, presentation: Any) -> None:
+    box(slide)
+    painted(slide, width=1_500_000)
+
+
+def under_glass(slide: Any, presentation: Any) -> None:
+    box(slide)
+    color = painted(slide)._element.spPr.find(f"{DRAWING}solidFill")[0]
+    color.append(parse_xml(f'<a:alpha xmlns:a="{DRAWING[1:-1]}" val="30000"/>'))
+
+
+def under_what_a_click_brings(slide: Any, presentation: Any) -> None:
+    box(slide)
+    main = slide.shapes.title._element.nsmap["p"]
+    target = f'<p:timing xmlns:p="{main}"><p:tnLst><p:spTgt spid="{painted(slide).shape_id}"/></p:tnLst></p:timing>'
+    slide._element.append(parse_xml(target))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        half_covered,
+        under_glass,
+        under_what_a_click_brings,
+        lambda slide, _: (box(slide), painted(slide).fill.background()),
+        lambda slide, _: moved_group(slide, (1_000_000, 3_000_000), (30_000_000, 0), 30_000_000, HIDDEN_PROSE),
+    ],
+)
+def test_pptx_what_is_seen_through_beside_or_within_a_moved_group_is_text(make: Callable[[Any, Any], None]) -> None:
+    data = deck(make)
+    assert answer("pptx", data)["text"] == f"Shown.\n\n{HIDDEN_PROSE}"
+    assert hidden("pptx", data) == []
+
+
+def test_pptx_words_of_the_layout_are_counted_once() -> None:
+    def make(slide: Any, presentation: Any) -> None:
+        slide.slide_layout.shapes._spTree.append(box(slide)._element)
+        presentation.slides.add_slide(slide.slide_layout)
+
+    found = answer("pptx", deck(make))
+    assert found["text"] == "Shown."
+    assert found["notes"] == ["Left out: text of a slide's layout (1)."]
+    assert found["omitted"] == len(HIDDEN_PROSE.replace(" ", ""))
 
 
 def test_pptx_titles_come_first_and_numbers_of_slides_are_no_text() -> None:

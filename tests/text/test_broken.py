@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llm_audit.text import RawText, View, view_of, why_not_prose
-from llm_audit.text.broken import plain_capitals, spaced_out, whole_words
+from llm_audit.text.broken import at_odd_spaces, plain_capitals, spaced_out, title_case, whole_words
 from llm_audit.text.escapes import backslashes, quoted_printable
 from tests.text.prose import PARAGRAPHS
 
@@ -45,6 +45,8 @@ def test_plain_prose_is_left_alone() -> None:
         whole_words,
         plain_capitals,
         spaced_out,
+        title_case,
+        at_odd_spaces,
         lambda text: list(quoted_printable(text)),
         lambda text: list(backslashes(text)),
     ):
@@ -141,3 +143,26 @@ def test_words_that_were_altered_beyond_reading_are_not_judged() -> None:
         * 4
     )
     assert why_not_prose(french) is None
+
+
+def test_a_text_set_like_a_title_is_read_in_small_letters() -> None:
+    titled = " ".join(word[:1].upper() + word[1:] for word in PROSE.split(" "))
+    seen = view(titled)
+    assert any("as in titles" in note for note in seen.notes)
+    differ = [a for a, b in zip(PLAIN.split(" "), seen.text.split(" "), strict=True) if a != b]
+    assert all(word.lstrip("\"'(")[0].isupper() for word in differ)  # names have lost their capitals
+    assert len(differ) < 0.05 * len(PLAIN.split())
+    assert (
+        title_case("The Man With That Book, by A. B. Cee, is what they have there, with more of this than they were told.")
+        == []
+    )
+    some = " ".join(word.capitalize() if place % 2 else word for place, word in enumerate(PROSE.split(" ")))
+    assert [a for a, b in zip(PLAIN.split(" "), view(some).text.split(" "), strict=True) if a != b] == differ
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2009", "\u200a", "\u202f"])
+def test_words_with_odd_spaces_within_are_whole_even_if_their_pieces_are_words(space: str) -> None:
+    text = f"The car{space}pet was of no inter{space}est to the gar{space}den, or to any{space}body with a but{space}ton."
+    assert view(text).text == "The carpet was of no interest to the garden, or to anybody with a button."
+    usual = f"On 5{space}May Mr{space}Lee saw a{space}man of{space}the town in{space}to whom any{space}body would go."
+    assert at_odd_spaces(usual) == []

@@ -10,8 +10,10 @@ import sys
 
 import numpy as np
 import pytest
+import regex
 
 from llm_audit.text import Language, identify, normalise, why_not_prose
+from tests.text.prose import PARAGRAPHS
 
 SENTENCES = {
     "en": "When the season ended, she closed the shutters, gave us each an envelope and told us to come back in June.",
@@ -114,7 +116,8 @@ PARTED = SENTENCES["en"].replace(",", "").replace(".", "").split()
 def test_words_that_are_parted_by_signs_are_a_list(between: str) -> None:
     reason = why_not_prose(normalise(between.join(PARTED * 5)).text)
     assert reason is not None and reason.endswith("like a list or a table, not like prose.")
-    assert why_not_prose(normalise(" ".join(PARTED * 5)).text) is None
+    # Of more words without a stop nobody knows the sentences.
+    assert why_not_prose(normalise(" ".join(PARTED * 2)).text) is None
 
 
 def test_prose_with_references_in_brackets_is_prose() -> None:
@@ -142,3 +145,12 @@ def test_words_full_of_signs_that_no_alphabet_has_are_not_judged(sign: str) -> N
     why = why_not_prose(text.replace("a", sign))
     assert why is not None and "what is meant is not known" in why
     assert why_not_prose(f"{text} The l{sign}st word.") is None
+
+
+def test_a_text_without_punctuation_is_not_judged() -> None:
+    prose = " ".join(PARAGRAPHS)
+    bare = " ".join(regex.sub(r"[^\p{L}\p{N}\s']", " ", prose).split())
+    assert "0 marks of punctuation" in str(why_not_prose(bare))
+    assert why_not_prose(prose) is None
+    assert why_not_prose(" ".join(bare.split()[:50])) is None
+    assert why_not_prose(" ".join(f"{word}," if not place % 60 else word for place, word in enumerate(bare.split()))) is None
