@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
 INSTALLED := $(VENV)/.installed-$(SOURCES)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Three processes of one thread each, which keep two cores busy: a test now and then waits for a server or a child. A file stays
+# in one process, for what its tests share.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 .PHONY: setup demo docs test test-quick test-slow test-machines test-latest test-oldest update pytest e2e lint bench bench-quick bench-install clean
 

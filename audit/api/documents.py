@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import one_line
 from llm_audit.results import Document
 from llm_audit.setup import OpenSetup, Setup
-from llm_audit.text import Passed, RawText, Source, survey
+from llm_audit.text import Passed, RawText, Source, in_memory, survey
 from llm_audit.text.frame import kinds_of
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ class Text:
 
     def read(self) -> RawText:
         """The text as if it had been read from a file in UTF-8."""
-        data = self.text.encode("utf-8", "surrogatepass")
-        return RawText(self.name, hashlib.sha256(data).hexdigest(), "utf-8", self.text, len(data))
+        return in_memory(self.name, self.text)
 
 
 @dataclass(frozen=True)

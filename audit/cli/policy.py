@@ -56,7 +56,7 @@ DEFAULTS: Mapping[str, Any] = {
     "attribute": PolicyDefaults("alpha", "text_field"),
     **_all("detect gate scan", _TEXTS),
     "serve": PolicyDefaults("alpha", "population", "model", "classifier", "detectors"),
-    "membership": {"score": _LEVEL, "test": _all("canary dataset identifier order paired watermark", _LEVEL)},
+    "membership": {"score": _LEVEL, "test": _all("canary continuation dataset identifier order paired watermark", _LEVEL)},
     "watermark": _all("detect probe", _LEVEL),
     "substitution": _all("audit plan watch", _LEVEL),
 }

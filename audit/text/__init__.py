@@ -15,7 +15,7 @@ from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.marks import Wrapper, find_marks, without_marks
 from llm_audit.text.places import Apart, Hidden, Map, Place
-from llm_audit.text.read import RawText, read, read_document
+from llm_audit.text.read import RawText, in_memory, read, read_document
 from llm_audit.text.records import Unread, read_records
 from llm_audit.text.sources import PLAIN, RECORDS, Inputs, Source, discover, survey
 from llm_audit.text.survey import Passed, Reason, counts
@@ -51,6 +51,7 @@ __all__ = [
     "find_marks",
     "fingerprints",
     "identify",
+    "in_memory",
     "normalise",
     "read",
     "read_all",

@@ -152,6 +152,12 @@ def _plain(name: str, data: bytes, decoded: Decoded) -> RawText:
     return RawText(name, hashlib.sha256(data).hexdigest(), decoded.encoding, decoded.text, len(data))
 
 
+def in_memory(name: str, text: str) -> RawText:
+    """A text in memory, as if it had been read from a plain text file in UTF-8."""
+    data = text.encode("utf-8", "surrogatepass")
+    return _column_by_column(RawText(name, hashlib.sha256(data).hexdigest(), "utf-8", text, len(data)))
+
+
 def _column_by_column(raw: RawText) -> RawText:
     """A plain text as its reader reads it, if it is set in columns side by side; one with provenance marks is left as it is."""
     pieces = in_order(raw.text)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 import pytest
 
-from llm_audit.text import view_of
+from llm_audit.text import in_memory, view_of
 from llm_audit.text.columns import in_order
 from llm_audit.text.read import COLUMNS, from_bytes
 from tests.text.test_broken import PLAIN, PROSE
@@ -24,7 +24,9 @@ def side_by_side(text: str, columns: int, width: int, gap: str = "    ") -> str:
 
 @pytest.mark.parametrize(("columns", "width", "gap"), [(2, 38, "    "), (2, 60, "  "), (3, 26, "   "), (2, 39, "\t")])
 def test_columns_are_read_one_after_the_other(columns: int, width: int, gap: str) -> None:
-    raw = from_bytes("a.txt", side_by_side(PROSE, columns, width, gap).encode(), "text")
+    text = side_by_side(PROSE, columns, width, gap)
+    raw = from_bytes("a.txt", text.encode(), "text")
+    assert raw == in_memory("a.txt", text)
     assert view_of(raw).text == PLAIN
     assert raw.notes == (COLUMNS,)
     assert raw.places[0].name == "line 1, column 1"
