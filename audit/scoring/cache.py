@@ -7,6 +7,7 @@ Knows nothing about models or texts beyond their digests.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -79,8 +80,7 @@ class ScoreCache:
             self._connection = self._read_only(error)
 
     def _open(self) -> sqlite3.Connection:
-        # Token ids are the text itself: nobody else on this machine may read them.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _create(self.path)
         connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -186,6 +186,21 @@ class ScoreCache:
         self.__exit__()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+_creating = threading.Lock()
+
+
+def _create(path: Path) -> None:
+    """Create the file if it is not there, for its owner alone: token ids are the text itself. Raises OSError.
+
+    A file that is there is not opened: closing it would end the locks of all connections of this process to it (POSIX), other
+    processes would take themselves for the last one and remove the write-ahead log, and the cache would be damaged.
+    """
+    with _creating, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _is_damage(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""Remains of encodings in plain text: quoted-printable ("=20"), and backslashes of JSON, programs and Markdown.
+"""Remains of encodings in plain text: quoted-printable ("=20"), entities of HTML, backslashes of JSON, programs and Markdown.
 
 A reader takes them for what they stand for. Read so only where a text has several and no others of their kind, since single
 ones may be what it is about.
@@ -6,6 +6,7 @@ ones may be what it is about.
 
 from __future__ import annotations
 
+import html
 import quopri
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ LEAST = 3
 """Fewest remains that are read as what they stand for."""
 
 _QUOTED = re.compile(r"(?:=(?:[0-9A-F]{2}|\r?\n))+")
+_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
 _ESCAPE = re.compile(
     r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<space>[nrt])|(?P<sign>[!-&(-/:-@\[-`{-~]|'(?=(?:s|t|re|ve|ll|d|m)\b)))"
 )
@@ -34,6 +36,14 @@ def quoted_printable(text: str) -> Iterator[tuple[int, int, str]]:
             yield run.start(), run.end(), data.decode()
         except UnicodeDecodeError:
             yield run.start(), run.end(), data.decode("cp1252", "replace")
+
+
+def entities(text: str) -> Iterator[tuple[int, int, str]]:
+    """Edits that read the entities of HTML; none if there are fewer than `LEAST`, which may be what the text is about."""
+    candidates = [(match, html.unescape(match[0])) for match in _ENTITY.finditer(text)]
+    known = [(match, plain) for match, plain in candidates if plain != match[0]]
+    for match, plain in known if len(known) >= LEAST else ():
+        yield match.start(), match.end(), plain
 
 
 def backslashes(text: str) -> Iterator[tuple[int, int, str]]:

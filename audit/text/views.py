@@ -6,7 +6,6 @@ Latin. This module knows characters only: nothing of files, tokens or languages.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from bisect import bisect_right
@@ -22,7 +21,7 @@ import regex
 from llm_audit.text.blanks import blanked
 from llm_audit.text.broken import at_odd_spaces, plain_capitals, spaced_out, title_case, whole_words
 from llm_audit.text.ciphers import deciphered
-from llm_audit.text.escapes import backslashes, quoted_printable
+from llm_audit.text.escapes import backslashes, entities, quoted_printable
 from llm_audit.text.frame import described, set_apart
 from llm_audit.text.homoglyphs import lookalikes
 from llm_audit.text.layout import Edit, layout_marks
@@ -93,11 +92,9 @@ _TERMINAL = re.compile("\x1b(?:\\[[0-9;?]*[A-Za-z]|\\]8;[^\x07\x1b]{0,500}(?:\x0
 _SHAPELESS = regex.compile(
     r"(?<=[\p{Latin}\p{P}])[\u0000-\u0008\u000e-\u001b\u007f\ufff9-\ufffc\ufffe\uffff\U0001d159]++(?=[\p{Latin}\p{P}])"
 )
-_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
 _LEAST_CASED, _CAPITALS = 100, 0.95
 _BEGINNING = re.compile(r"(?:\A|[.!?]['\")\]]*\s)\W*?(\w)|\b(I)\b")
 _MOST_CODED = 2  # times that a text went through the same wrong program
-_LEAST_ENTITIES = 3  # fewer may be what a text is about
 # Shown from right to left: letters that are stored the other way round.
 _OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029]++)(?:\u202c|$)", regex.M)
 _RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}--\p{Bidi_Control}]", regex.V1)
@@ -170,7 +167,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     draft.replace(_as_meant(backslashes(draft.text), counts, "escaped"))
     draft.replace(_as_meant(spaced_out(draft.text), counts, "whole"))
     for _ in range(_MOST_CODED):
-        draft.replace(_entities(draft.text, counts))
+        draft.replace(_as_meant(entities(draft.text), counts, "entity"))
         draft.replace(_decoded_again(draft.text, counts))
     # A removed or replaced character can bring others together, so repeat until nothing changes; two rounds are usual.
     before = draft.text if draft.text.isascii() else None
@@ -372,14 +369,6 @@ def _as_meant(edits: Iterable[Edit], counts: Counter[str], kind: str) -> Iterabl
     for edit in edits:
         counts[kind] += 1
         yield edit
-
-
-def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:
-    entities = [(match, html.unescape(match[0])) for match in _ENTITY.finditer(text)]
-    entities = [(match, plain) for match, plain in entities if plain != match[0]]
-    for match, plain in entities if len(entities) >= _LEAST_ENTITIES else ():
-        counts["entity"] += 1
-        yield match.start(), match.end(), plain
 
 
 def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:

@@ -153,7 +153,7 @@ def test_what_cannot_be_judged_is_neither_finding_nor_pass(
 
 def test_a_language_that_is_only_guessed_is_not_assessed(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     filler = tmp_path / "filler.txt"
-    filler.write_text("Lorem ipsum dolor sit amet consectetur " * 20)
+    filler.write_text("Lorem ipsum dolor sit amet consectetur! " * 20)
     (document,) = json.loads(tool("detect", filler, *tiny, "--format", "json").out)["subjects"]
     assert (document["verdict"], document["language"]) == ("not_assessable", "en")
     assert "below the 0.5 that is asked for" in document["summary"]

@@ -378,3 +378,19 @@ def test_four_processes_write_the_same_file_at_once(path: Path) -> None:
     with ScoreCache(path) as cache:
         assert rightly_found(cache) == len(KEYS)
         assert cache.verify() == (len(KEYS), 0)  # and no duplicates
+
+
+def test_a_second_connection_of_a_process_leaves_the_locks_of_the_first_to_it(path: Path) -> None:
+    """Without them another process takes itself for the last one, and removes the log that the first still writes."""
+    log = path.with_name(path.name + "-wal")
+    with ScoreCache(path) as first:
+        with ScoreCache(path) as second:
+            second.put(STORED.items())
+            assert log.exists()
+            code = "import sys; from pathlib import Path; from llm_audit.scoring.cache import ScoreCache as Cache\n"
+            code += "with Cache(Path(sys.argv[1])) as cache: print(cache.info().rows)"
+            other = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+            assert other.stdout.split() == [str(len(KEYS))]
+            assert log.exists()
+        first.put(STORED.items())
+        assert rightly_found(first) == len(KEYS)

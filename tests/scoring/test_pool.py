@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ def test_processes_end_when_the_pool_says_so_even_if_nobody_ends_them(tiny_llama
     processes = list(pool._processes._processes.values())
     pool._holding.close()  # as when another one died
     for process in processes:
-        process.join(30)
-        assert process.exitcode == 1
+        assert wait([process.sentinel], 60)  # its exit code is for one thread to fetch, and the executor's may come first
     session.release()
 
 
