@@ -138,10 +138,11 @@ def facts_of_continuations(conditions: Conditions, units: str, letters: int, tem
         temperature: of the requests.
     """
     address, model = conditions.endpoint or ("not known", "not known")
+    unanswered = "not known" if conditions.unanswered is None else f"{conditions.unanswered:,}"
     return [
         Fact(name="Independent units", value=units),
         Fact(name="Endpoint", value=f"{address}, model {model}, surface completions"),
-        Fact(name="Requests without an answer", value=f"{conditions.unanswered or 0:,}"),
+        Fact(name="Requests without an answer", value=unanswered),
         Fact(name="What counts", value=f"the first {letters} letters of each continuation at temperature {temperature:g}"),
         Fact(name="Seed of ties", value=conditions.seed or "not known"),
         Fact(name="Multiplicity", value="one test; every other endpoint, or set of canaries, that was tried is a further one"),

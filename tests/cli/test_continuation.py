@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.membership.world import world
 from fixtures.servers.proxy import Exchange, altered, proxy
 from llm_audit.verification import verify
 from tests.cli.tool import Tool, schema, sentence
 from tests.servers.conftest import honest, ladder, model
+from tests.verify.conftest import write_canary
 
 __all__ = ["honest", "ladder", "model"]
 
 
 @pytest.fixture
-def name(tool: Tool, tmp_path: Path) -> Path:
-    """A canary with a text before it."""
-    assert tool("membership", "canary", "new", tmp_path / "trap", "--count", 99, "--before", "The code is ").code == 0
-    return tmp_path / "trap"
+def name(tmp_path: Path) -> Path:
+    """A canary with a text before it, the same in every run: one in a hundred is a finding on any model."""
+    return write_canary(tmp_path / "trap", replace(world().canaries[0], count=99, before="The code is "))
 
 
 def asked(tool: Tool, *args: object, code: int) -> dict[str, Any]:

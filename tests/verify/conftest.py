@@ -19,6 +19,7 @@ from fixtures.servers.chaos import chaos
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
 from llm_audit.common.paths import cache_root
+from llm_audit.detectors.membership.canary import Secret
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.conftest import write_texts
 from tests.cli.tool import ESSAYS, HUMAN, MACHINE, SHORT
@@ -169,13 +170,17 @@ def _test(kind: str, write: Callable[[Path], Sequence[object]]) -> Callable[...,
 def _canaries(*names: str) -> Callable[[Path], Sequence[object]]:
     def write(folder: Path) -> Sequence[object]:
         for name in names:
-            secret = replace(world().canaries[64 if name == "one" else 16], count=120)
-            for kind, content in (("secret", asdict(secret)), ("public", secret.public)):
-                file = {"kind": f"llm-audit canary {kind}", "version": 1} | content
-                (folder / f"{name}.{kind}.json").write_text(json.dumps(file))
+            write_canary(folder / name, replace(world().canaries[64 if name == "one" else 16], count=120))
         return [folder / name for name in names]
 
     return write
+
+
+def write_canary(name: Path, secret: Secret) -> Path:
+    """Write the two files of a canary, as `membership canary new` does of one that it draws."""
+    for kind, content in (("secret", asdict(secret)), ("public", secret.public)):
+        Path(f"{name}.{kind}.json").write_text(json.dumps({"kind": f"llm-audit canary {kind}", "version": 1} | content))
+    return name
 
 
 def _pairs(folder: Path) -> Sequence[object]:
@@ -230,6 +235,12 @@ def _audit(which: str, *options: object) -> Callable[..., int]:
     return make
 
 
+def _continuation(made: Made, *out: object) -> int:
+    named = [word for name in _canaries("one", "two")(made.folder) for word in ("--canary", name)]
+    options = ("--model", "fixture", "--continuations", 2)
+    return run("membership", "test", "continuation", made.urls["honest"], *named, *options, *out)
+
+
 def _watch(made: Made, *out: object) -> int:
     watch = ("--model", "fixture", "--baseline", made.folder / "baseline.json", "--surface", "completions")
     assert run("substitution", "watch", made.urls["honest"], *watch) == 0
@@ -271,6 +282,7 @@ SLOW: dict[str, Callable[..., int]] = {
     "audit-sequential": _audit("cheap", "--texts", 0, "--sequential"),
     "watch": _watch,
     "watch-borders": _watch_borders,
+    "continuation": _continuation,
 }
 """Those that need the embedded model, real servers, or patience."""
 
