@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging, registry
 from llm_audit.reports.wording import attribution as wording
-from llm_audit.results import Attribution, Document, Manifest, ModelIdentity, Verdict
+from llm_audit.results import Attribution, Authorship, Document, Manifest, ModelIdentity, Verdict
 from llm_audit.results.evidence import Against, Generations, Members, Settings
 from llm_audit.verification.ledger import Ledger
+
+ERROR = "Why a candidate was not tested was not compared: it is in the words of an error."
 
 
 def candidates(path: str, subject: Document, manifest: Manifest, ledger: Ledger) -> None:
@@ -30,6 +32,8 @@ def candidates(path: str, subject: Document, manifest: Manifest, ledger: Ledger)
             ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
             ledger.holds(f"{path}.attributions[{number}].model", None, tested.model is not None, "is missing")
             _read_before(f"{path}.attributions[{number}]", tested, ledger)
+        if tested.verdict is Authorship.NOT_ASSESSABLE and tested.evidence is None:
+            _why_untested(f"{path}.attributions[{number}].reason", tested, ledger)
         if isinstance(tested.evidence, Settings):
             _under_settings(f"{path}.attributions[{number}]", number, subject, tested.evidence, ledger)
         if isinstance(tested.evidence, Generations):
@@ -46,6 +50,14 @@ def _read_before(path: str, tested: Attribution, ledger: Ledger) -> None:
     right = known if tested.exact else known or tested.context == wording.UNKNOWN_PROMPT
     right &= not (known and isinstance(tested.evidence, Generations))
     ledger.holds(f"{path}.context", tested.context, right, "is not what a candidate so tested has read")
+
+
+def _why_untested(path: str, tested: Attribution, ledger: Ledger) -> None:
+    """Check why a candidate was not tested: a sentence of ours that fits it, or the words of an error, which are noted."""
+    fits = wording.why_untested_fits(tested)
+    ledger.holds(path, None, fits is not False, "names another setting")
+    if fits is None and ERROR not in ledger.notes:
+        ledger.notes.append(ERROR)
 
 
 def _under_settings(path: str, number: int, subject: Document, evidence: Settings, ledger: Ledger) -> None:

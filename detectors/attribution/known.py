@@ -34,12 +34,11 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
     n = text.length(number)
     if n < FEWEST:
         spread = float(np.mean(text.settings(number)[0].varentropy)) if n else 0.0
-        return unassessed(
-            author,
-            prompt,
-            f"The text has {n} tokens; below {FEWEST} nothing can be decided. At the observed variance of {spread:.2g} nats², "
-            f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}.",
+        needed = z_length(0.2, max(spread, 0.01), alpha)
+        reason = wording.TOO_SHORT_TO_TEST.write(
+            tokens=n, fewest=FEWEST, spread=f"{spread:.2g}", needed=needed, alpha=f"{alpha:g}"
         )
+        return unassessed(author, prompt, reason)
     decodings = author.candidate.settings
     by_setting = [_under(text, number, under(scores, decoding), rules, decoding.top_k, alpha) for decoding in decodings]
     together, place = least_refuted([tested.refutation for tested in by_setting])

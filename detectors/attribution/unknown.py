@@ -10,6 +10,7 @@ from llm_audit.detectors.attribution.text import Text
 from llm_audit.detectors.populations import MINIMUM_TOKENS, among
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Attribution, Statistic
 from llm_audit.results.evidence import Generations
 from llm_audit.scoring.request import Request, Windowing
@@ -34,14 +35,10 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
             return unassessed(
                 author,
                 None,
-                f"The prompt is unknown, and there are no reference generations of {candidate.model} with "
-                f"{setting} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
-                "and build a population of them with `llm-audit calibrate --generations`.",
+                wording.NO_GENERATIONS.write(model=candidate.model, setting=str(setting)),
             )
         if len(token_scores) < MINIMUM_TOKENS:
-            return unassessed(
-                author, None, f"The text has {len(token_scores)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
-            )
+            return unassessed(author, None, wording.TOO_SHORT_TO_RANK.write(tokens=len(token_scores), fewest=MINIMUM_TOKENS))
         known = [rule for rule in rules if rule.code in reference.scores]
         part = reference.measure(token_scores, known)
         evidence = reference.evidence(known, [part])

@@ -27,8 +27,28 @@ NO_PROMPT = "nothing: the text from its first token"
 UNKNOWN_FORM = "the prompt given, but it is unknown how"
 AS_PROMPT = Template("the prompt given, {form:words} ({characters:count} characters, SHA-256 {digest:words})")
 
+NO_GENERATIONS = Template(
+    "The prompt is unknown, and there are no reference generations of {model:words} with {setting:words} to compare with. Give "
+    "the prompt with --prompt; or draw some with `llm-audit generate` and build a population of them with `llm-audit calibrate "
+    "--generations`."
+)
+TOO_SHORT_TO_RANK = Template("The text has {tokens:count} tokens; with an unknown prompt {fewest:count} are needed.")
+TOO_SHORT_TO_TEST = Template(
+    "The text has {tokens:count} tokens; below {fewest:count} nothing can be decided. At the observed variance of "
+    "{spread:words} nats², a gap of 0.2 nats per token takes {needed:count} tokens at alpha {alpha:words}."
+)
+UNTESTED = (NO_GENERATIONS, TOO_SHORT_TO_RANK, TOO_SHORT_TO_TEST)
+"""Why a candidate was not tested, if it was no error."""
+
 OF_RUN = (NOT_COMPARED_WITH_PEOPLE, ORDER_ASSUMED, BEGINNING_ALONE)
 """Notes on a text that its run adds to those that the text alone tells, in their order; those on provenance marks follow."""
+
+
+def why_untested_fits(candidate: Attribution) -> bool | None:
+    """Whether the reason for which a candidate was not tested fits its settings; None: it is in the words of an error."""
+    if (missing := NO_GENERATIONS.read(candidate.reason)) is not None:
+        return missing["setting"] in candidate.settings
+    return True if any(template.read(candidate.reason) for template in UNTESTED) else None
 
 
 def not_compared(person: Document) -> list[str]:

@@ -102,7 +102,7 @@ def check(made: Made, name: str) -> None:
         for flip in [chosen[i] for i in rng.permutation(len(chosen))[:SAMPLED]]:
             assert named(made, flip.of(text)), flip
         for flip in [decided[i] for i in rng.permutation(len(decided))[:SAMPLED]]:
-            assert flip.field in named(made, flip.of(text)), flip
+            assert set(named(made, flip.of(text))) & {flip.field, "unreadable"}, flip  # no number of JSON begins with 00
 
 
 def leading(text: str, flip: Flip) -> bool:

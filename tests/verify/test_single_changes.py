@@ -54,6 +54,10 @@ MEASURED = (
 FREE = tuple(map(re.compile, (OF_RUN, OF_MODELS, OF_TEXTS, OF_PEOPLE, OF_POLICY, UNUSED, OF_JOURNALS, MEASURED)))
 
 
+EARLY_FORM = ("subjects[].combined.population.nearest_kind.p_value", None)
+"""Reports of 0.2.0 name the nearest kind without its p-value: where both rules name the same kind, either form holds."""
+
+
 def nodes(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
     """Every place in a report."""
     yield path, value
@@ -116,7 +120,7 @@ def check(content: dict[str, Any], most: int) -> int:
         path, value = of_field[name][int(rng.integers(len(of_field[name])))]
         for new in changes(value, rng):
             changed = replaced(content, path, new)
-            if made >= most or content_digest(changed) == content_digest(content):
+            if made >= most or content_digest(changed) == content_digest(content) or (name, new) == EARLY_FORM:
                 continue
             made += 1
             if outcome(changed) == before and not _rounding(value, new):
