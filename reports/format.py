@@ -31,6 +31,7 @@ from llm_audit.results import (
     Suppression,
     Verdict,
 )
+from llm_audit.results.membership_evidence import Continued, RankSum
 from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
@@ -114,8 +115,7 @@ def p_value(p: float, alpha: float | None = None) -> str:
     smallest = SMALLEST_SHOWN if alpha is None else min(SMALLEST_SHOWN, alpha)
     if p < smallest:
         return f"< {_decimal(smallest, 2)}"
-    digits = 2
-    shown = _decimal(p, digits)
+    digits, shown = 2, _decimal(p, 2)
     while alpha is not None and (float(shown) <= alpha) != (p <= alpha):
         digits += 1
         shown = _decimal(p, digits)
@@ -241,9 +241,8 @@ def judged(document: Document) -> bool:
 
 def guarantee(attribution: Attribution) -> str:
     """Word on the guarantee of a candidate's p-value, such as whether it is exact."""
-    if attribution.exact:
-        return "exact"
-    return "calibrated" if any(test.population for test in attribution.tests) else "approximate"
+    calibrated = any(test.population for test in attribution.tests)
+    return "exact" if attribution.exact else "calibrated" if calibrated else "approximate"
 
 
 def set_name(candidate_set: SetAttribution) -> str:
@@ -326,11 +325,12 @@ def effect(effect_size: Effect) -> str:
     return shown if lower is None and upper is None else f"{shown}, 95 % interval {lower or '−∞'} to {upper or '∞'}"
 
 
-def draws(drawn: Draws) -> str:
-    """Sentence on how many draws were at least as extreme as the observation, and how to repeat them."""
+def draws(drawn: Draws, evidence: object) -> str:
+    """Sentence on how many draws were at least as extreme, by themselves where ranks are joined, and how to repeat them."""
     if drawn.seed is None:
         return f"{count(drawn.exceeding)} of all {plural(drawn.count, 'possible outcome')} at least as extreme, enumerated"
-    return f"{count(drawn.exceeding)} of {plural(drawn.count, 'draw')} at least as extreme, seed {drawn.seed}"
+    by_themselves = ", rank by rank" if isinstance(evidence, RankSum | Continued) else ""
+    return f"{count(drawn.exceeding)} of {plural(drawn.count, 'draw')} at least as extreme{by_themselves}, seed {drawn.seed}"
 
 
 def fraction(rate: Rate) -> str:

@@ -201,7 +201,7 @@ def sha256_of(path: Path, progress: Progress = silent) -> str:
 
 @contextmanager
 def _replacement(path: Path, temporary: Path, flag: int, durable: bool, mode: int | None) -> Iterator[int]:
-    """Descriptor of a temporary file beside `path`, which replaces it at the end or, after an error or Ctrl-C, is removed."""
+    """Yield the descriptor of a temporary file; at the end it replaces `path`, after an error or Ctrl-C it is removed."""
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o666)
     try:
         try:

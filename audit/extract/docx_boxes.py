@@ -20,7 +20,7 @@ _POINTS = {"in": 72.0, "cm": 28.3, "mm": 2.83, "px": 0.75, "pt": 1.0, "": 1.0}
 
 
 def hidden_box(box: Any) -> str:
-    """The way in which the shape around a text box is hidden; "" if a reader sees it."""
+    """How the shape around a text box is hidden, in the words of reports ("no room"); "" if a reader sees it."""
     for above in box.iterancestors():
         if above.tag in (_PLACED + "anchor", _PLACED + "inline"):
             return _hidden_shape(above)

@@ -145,7 +145,7 @@ class _Imports:
 
 
 def _by_name(prefixed: re.Match[str]) -> str:
-    """The test of an attribute by its whole name, since a page that is read as HTML has no name spaces."""
+    """XPath's test of an attribute such as `epub:type` by its whole name, since a page read as HTML has no name spaces."""
     return f"@*[name() = '{prefixed[1]}']"
 
 

@@ -18,10 +18,8 @@ LEAST_STARRED = 8
 """Fewest distinct words with signs for letters that are a finding: nobody stars out so many."""
 
 _AGREED = 0.6  # share of the strings with a sign that become words
-_MOST_STRINGS, _MOST_READ = (
-    300,
-    5_000,
-)  # distinct ones that decide about a sign, and that are read: a look-up takes a millisecond
+_MOST_STRINGS = 300  # distinct ones that decide about a sign
+_MOST_READ = 5_000  # distinct ones that are read: a look-up takes a millisecond
 _LOOKED_AT = 100_000  # characters that decide for the rest of a text
 _SIGN = r"[*#_.?~+=^|-]|[\u00b7\u2010\u2011\u2022\u2217\u25a0-\u25a3\u25aa\u25cb\u25cf\u2588\ufffd]"
 # As a word may stand: letters with single signs between them, and neither an address, a name of a file nor a list of words.

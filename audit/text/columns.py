@@ -89,7 +89,7 @@ def _gutters(page: Sequence[_Line]) -> tuple[int, ...]:
 
 
 def _columns(page: Sequence[_Line], gutters: Sequence[int]) -> Iterator[Piece]:
-    """The pieces of a page: its columns one after the other, between the lines that go across them."""
+    """The pieces of a page in the order of reading: column after column, up to each line that goes across all of them."""
     columns: list[list[Piece]] = [[] for _ in range(len(gutters) + 1)]
     for line in page:
         cells = _cells(line, gutters)

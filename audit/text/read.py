@@ -81,7 +81,7 @@ class RawText:
 
 
 def read(source: Source) -> RawText:
-    """Read and decode one plain text; markup, if there is any, stays in it.
+    """The decoded text of one file, as it stands: markup, if there is any, stays in it.
 
     Raises:
         Unreadable: if it is missing, no regular file, too large, empty, or no text; the message is one sentence.

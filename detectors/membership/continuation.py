@@ -61,7 +61,7 @@ def check(secrets: Sequence[Secret], continuations: int, alpha: float) -> int:
 
 
 def questions(secrets: Sequence[Secret], continuations: int) -> list[Ask]:
-    """The requests: of each beginning as many continuations, with seeds that no two share."""
+    """The requests: of each beginning as many continuations, each with another seed."""
     return [
         Ask(
             f"canary {number + 1}, {letters} letters, continuation {k + 1}",

@@ -92,7 +92,7 @@ def check_comparable(session: Session, population: Population) -> None:
 
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
-    """Normalise one text, or say why it cannot be judged."""
+    """One text in its normalised view, ready to be scored; or, if it cannot be judged, its document with the reason."""
     view = view_of(raw, settings.include)
     if not view.text:
         nothing = sentences.NO_RUNNING_TEXT.write()

@@ -124,7 +124,7 @@ def _how_wrong(test: Result) -> str | None:
     if test.false_positive_rate:
         return f"{fmt.false_alarms(test.false_positive_rate)}."
     if test.draws:
-        return f"a p-value from its own reference distribution, valid under its null; {fmt.draws(test.draws)}."
+        return f"a p-value from its own reference distribution, valid under its null; {fmt.draws(test.draws, test.evidence)}."
     if test.e_value is not None:
         return "an e-value: under its null it exceeds 1/α with probability α at most."
     return None

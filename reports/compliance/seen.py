@@ -46,7 +46,7 @@ def numbers(test: Result, alpha: float) -> str:
             f"{population.name} ({population.description})"
         )
     if test.draws:
-        parts.append(fmt.draws(test.draws))
+        parts.append(fmt.draws(test.draws, test.evidence))
     if test.effect:
         parts.append(f"effect: {fmt.effect(test.effect)}")
     return f"{test.rule} {test.name}: {'; '.join(parts)}."

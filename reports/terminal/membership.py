@@ -79,7 +79,7 @@ def print_test(test: Result, alpha: float, console: Console) -> None:
         say(console, f"Effect: {fmt.effect(test.effect)}", indent=4)
     say(console, f"Null hypothesis: {test.null}", indent=4, style="dim")
     counted = [f"{fmt.plural(test.n, 'independent unit')}"] if test.n is not None else []
-    counted += [fmt.draws(test.draws)] if test.draws else []
+    counted += [fmt.draws(test.draws, test.evidence)] if test.draws else []
     if counted:
         say(console, "; ".join(counted), indent=4, style="dim")
     for assumption in test.assumptions:

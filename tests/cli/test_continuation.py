@@ -41,7 +41,9 @@ def test_a_server_that_never_read_the_canary_and_one_that_did(tool: Tool, honest
     journal = tmp_path / "journal.jsonl"
     page = tmp_path / "report.html"
     never = asked(tool, honest, *options, "--journal", journal, "-o", page, code=0)
-    assert "Canaries continued" in page.read_text()
+    assert (
+        "Canaries continued" in page.read_text() and "of 792 draws at least as extreme, rank by rank, seed" in page.read_text()
+    )
     assert never["verdict"] == "pass" and "16 continuations of 8 beginnings" in never["summary"]
     assert {"name": "Endpoint", "value": f"{honest}/v1, model fixture, surface completions"} in never["facts"]
     replayed = asked(tool, *options, "--replay", journal, code=0)
