@@ -100,6 +100,7 @@ def _author(author: str | None) -> Candidate:
     from llm_audit.scoring.pins import DEFAULT_MODEL
 
     candidate = Candidate.parse(author or DEFAULT_MODEL)
+    candidate = replace(candidate, decodings=tuple(one for one in candidate.decodings if not getattr(one, "wraps", False)))
     if len(candidate.decodings) > 1:
         raise InvalidConfiguration(
             f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."

@@ -17,11 +17,14 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "penalties": ("repetition_penalty", "presence_penalty", "frequency_penalty", "penalty_last_n"),
     "no_repeat_ngram": ("no_repeat_ngram",),
     "dry": ("dry_multiplier", "dry_base", "dry_allowed_length", "dry_last_n"),
-    "temperature": ("temperature",),
+    "top_n_sigma": ("top_n_sigma",),
+    "temperature": ("temperature", "dynatemp_range", "dynatemp_exponent"),
     "top_k": ("top_k",),
     "top_p": ("top_p",),
     "min_p": ("min_p",),
     "typical_p": ("typical_p",),
+    "epsilon_cutoff": ("epsilon_cutoff",),
+    "eta_cutoff": ("eta_cutoff",),
     "xtc": ("xtc_probability", "xtc_threshold"),
     "mirostat": ("mirostat", "mirostat_tau", "mirostat_eta"),
 }
@@ -32,26 +35,37 @@ OFF: Mapping[str, Number] = {
     "repetition_penalty": 1.0,
     "presence_penalty": 0.0,
     "frequency_penalty": 0.0,
-    "penalty_last_n": 0,
+    "penalty_last_n": -1,
     "no_repeat_ngram": 0,
     "dry_multiplier": 0.0,
     "dry_base": 1.75,
     "dry_allowed_length": 2,
-    "dry_last_n": 0,
+    "dry_last_n": -1,
+    "top_n_sigma": 0.0,
     "temperature": 1.0,
+    "dynatemp_range": 0.0,
+    "dynatemp_exponent": 1.0,
     "top_k": 0,
     "top_p": 1.0,
     "min_p": 0.0,
     "typical_p": 1.0,
+    "epsilon_cutoff": 0.0,
+    "eta_cutoff": 0.0,
     "xtc_probability": 0.0,
     "xtc_threshold": 0.1,
     "mirostat": 0,
     "mirostat_tau": 5.0,
     "mirostat_eta": 0.1,
 }
-"""Parameter -> the value that switches its step off or, if it only shapes the step, its usual value."""
+"""Parameter -> the value that switches its step off or, if it only shapes the step, its usual value.
 
-EXCLUDING = ("no_repeat_ngram", "top_k", "top_p", "min_p", "typical_p", "xtc", "mirostat", "greedy")
+`penalty_last_n` and `dry_last_n` are as llama.cpp has them: -1 for all tokens, and 0 switches the step off.
+"""
+
+EXCLUDING = (
+    *("no_repeat_ngram", "top_n_sigma", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "xtc"),
+    *("mirostat", "greedy"),
+)
 """Steps that give tokens probability zero."""
 
 LOOKING_BACK = ("penalties", "no_repeat_ngram", "dry", "mirostat")
@@ -75,9 +89,16 @@ class Chain(Decoding):
         no_repeat_ngram: no n-gram occurs twice, prompt included; 0: off.
         dry_multiplier, dry_base, dry_allowed_length, dry_last_n: the logit of a token that would extend a repetition of l
             tokens is lowered by multiplier * base^(l - allowed length); dry_last_n as for penalties.
+        top_n_sigma: the tokens whose logit is at most that many standard deviations of all logits below the largest.
+        dynatemp_range, dynatemp_exponent: the temperature lies within that range of the stated one, the higher the larger the
+            entropy is, as a share of its maximum, to the power of the exponent.
+        epsilon_cutoff: the tokens at least that likely, and the likeliest.
+        eta_cutoff: the same with a bound that falls with the entropy H, min(eta, sqrt(eta) exp(-H)) (Hewitt et al. 2022).
         xtc_probability, xtc_threshold: with that probability, all above the threshold but the least likely go.
         mirostat, mirostat_tau, mirostat_eta: version 1 or 2 (Basu et al. 2021): a bound on surprisal, in bits, that starts at
             2 tau and follows the surprisal of the drawn tokens.
+        wraps: whether a number of tokens beyond 2^31 that version 1 of mirostat keeps means one token, rather than all: C
+            leaves it open, and llama.cpp keeps one on x86 and all on ARM.
         escaped: whether the distribution is instead the one of a token that may escape the exclusions: inside the kept set
             as the chain's, rescaled to the set's mass without exclusions; outside as without exclusions.
     """
@@ -100,6 +121,12 @@ class Chain(Decoding):
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
     escaped: bool = False
+    top_n_sigma: float = 0.0
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    epsilon_cutoff: float = 0.0
+    eta_cutoff: float = 0.0
+    wraps: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -114,6 +141,9 @@ class Chain(Decoding):
             and self.mirostat in (0, 1, 2)
             and self.mirostat_tau > 0
             and self.mirostat_eta >= 0
+            and min(self.top_n_sigma, self.dynatemp_range, self.dynatemp_exponent) >= 0
+            and 0 <= self.epsilon_cutoff < 1
+            and 0 <= self.eta_cutoff < 1
         )
         if not sound:
             raise ValueError(f"not a sampler chain: {self!r}")
@@ -153,16 +183,28 @@ def _step_text(step: str, chain: Chain) -> str:
         return " and ".join(kinds) + last
     return {
         "no_repeat_ngram": f"no {chain.no_repeat_ngram}-gram twice",
+        "top_n_sigma": f"top-n-sigma {chain.top_n_sigma:g}",
         "dry": f"DRY {chain.dry_multiplier:g} (base {chain.dry_base:g}, from {chain.dry_allowed_length} tokens)",
-        "temperature": f"temperature {chain.temperature:g}",
+        "temperature": f"temperature {chain.temperature:g}" + _range_text(chain),
         "top_k": f"top-k {chain.top_k}",
         "top_p": f"top-p {chain.top_p:g}",
         "min_p": f"min-p {chain.min_p:g}",
         "typical_p": f"typical-p {chain.typical_p:g}",
+        "epsilon_cutoff": f"epsilon cutoff {chain.epsilon_cutoff:g}",
+        "eta_cutoff": f"eta cutoff {chain.eta_cutoff:g}",
         "xtc": f"XTC {chain.xtc_probability:g} above {chain.xtc_threshold:g}",
-        "mirostat": f"mirostat {chain.mirostat} (tau {chain.mirostat_tau:g}, eta {chain.mirostat_eta:g})",
+        "mirostat": f"mirostat {chain.mirostat} (tau {chain.mirostat_tau:g}, eta {chain.mirostat_eta:g}{_WRAPS * chain.wraps})",
         "greedy": "greedy (temperature 0)",
     }[step]
+
+
+_WRAPS = ", on x86"
+
+
+def _range_text(chain: Chain) -> str:
+    if not chain.dynatemp_range:
+        return ""
+    return f" give or take {chain.dynatemp_range:g} by entropy (exponent {chain.dynatemp_exponent:g})"
 
 
 @dataclass(frozen=True)
@@ -176,6 +218,7 @@ class Server:
         defaults: of the parameters whose default is not `OFF`.
         penalise_prompt: see `Chain`.
         greedy_keeps: steps that it still applies at temperature 0, before it takes the likeliest token.
+        lacks: parameters of its steps that it does not have.
     """
 
     name: str
@@ -184,10 +227,13 @@ class Server:
     defaults: Mapping[str, Number] = field(default_factory=dict)
     penalise_prompt: bool = True
     greedy_keeps: tuple[str, ...] = ("penalties", "no_repeat_ngram", "dry")
+    lacks: tuple[str, ...] = ("penalty_last_n", "dynatemp_range", "dynatemp_exponent")
 
 
-_TRANSFORMERS = ("penalties", "no_repeat_ngram", "temperature", "top_k", "top_p", "min_p", "typical_p")
-_LLAMA = ("penalties", "dry", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature")
+_TRANSFORMERS = (
+    *("penalties", "no_repeat_ngram", "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+)
+_LLAMA = ("penalties", "dry", "top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature")
 SERVERS: Mapping[str, Server] = {
     server.name: server
     for server in (
@@ -198,6 +244,7 @@ SERVERS: Mapping[str, Server] = {
             (*_LLAMA, "mirostat"),
             {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "penalty_last_n": 64, "dry_last_n": 64},
             greedy_keeps=_LLAMA,
+            lacks=(),
         ),
         Server(
             "vllm",
@@ -215,6 +262,14 @@ SERVERS: Mapping[str, Server] = {
 }
 
 
+def by_hand(order: tuple[str, ...]) -> Server:
+    """The sampler of a server with another order of steps than its own: llama.cpp, the only one whose requests may name it."""
+    llama = SERVERS["llama.cpp"]
+    own = {name for step in order for name in STEPS[step]}
+    defaults = {name: value for name, value in llama.defaults.items() if name in own}
+    return Server("", llama.version, order, defaults, greedy_keeps=order, lacks=())
+
+
 def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Server | None = None) -> Decoding:
     """The decoding setting with these steps: a `Chain`, or an equivalent plain `Decoding` where there is one.
 
@@ -227,9 +282,12 @@ def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Serv
         ValueError: a number that no sampler can have.
     """
     values: dict[str, Any] = {**OFF, **numbers}
+    blind = {step for step, last in (("penalties", "penalty_last_n"), ("dry", "dry_last_n")) if values[last] == 0}
+    order = tuple(step for step in order if step not in blind)
     if values["mirostat"] and "mirostat" in order:  # llama.cpp: temperature and mirostat, nothing else
         order = ("temperature", "mirostat")
-    greedy = values["temperature"] == 0
+        values["dynatemp_range"] = 0.0
+    greedy = values["temperature"] == 0 and not values["dynatemp_range"]
     if greedy:
         keeps = server.greedy_keeps if server else ("penalties", "no_repeat_ngram", "dry")
         order = tuple("greedy" if step == "temperature" else step for step in order if step in (*keeps, "temperature"))
@@ -238,14 +296,16 @@ def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Serv
     active = tuple(step for step in order if step == "greedy" or _active(step, values))
     used = {name for step in active if step != "greedy" for name in STEPS[step]}
     kept: dict[str, Any] = {name: value if name in used else OFF[name] for name, value in values.items()}
+    kept |= {last: 0 for last in ("penalty_last_n", "dry_last_n") if kept[last] == -1}  # a `Chain` says 0 for all
     penalise = server.penalise_prompt if server and "penalties" in active else True
     full = Chain(**kept, order=active, penalise_prompt=penalise)  # checks the numbers
     plain = tuple(step for step in ("temperature", "top_k", "top_p", "min_p") if step in active)
-    return Decoding(full.temperature, full.top_k, full.top_p, full.min_p) if active == plain else full
+    exact = active == plain and not full.dynatemp_range
+    return Decoding(full.temperature, full.top_k, full.top_p, full.min_p) if exact else full
 
 
 def _active(step: str, values: Mapping[str, Number]) -> bool:
     if step == "penalties":
         return any(values[name] != OFF[name] for name in STEPS[step][:3])
     switch = STEPS[step][0]
-    return values[switch] != OFF[switch]
+    return values[switch] != OFF[switch] or (step == "temperature" and values["dynatemp_range"] != 0)

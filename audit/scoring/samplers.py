@@ -110,8 +110,28 @@ def _run(logits: torch.Tensor, chain: Chain, past: Past | None, order: tuple[str
 
 
 def temperature(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Logits divided by the temperature."""
-    return logits / chain.temperature
+    """Logits divided by the temperature or, with a range, by one that rises with the entropy, as in llama.cpp."""
+    if not chain.dynatemp_range:
+        return logits / chain.temperature
+    coldest, hottest = max(0.0, chain.temperature - chain.dynatemp_range), chain.temperature + chain.dynatemp_range
+    left = (logits > -torch.inf).sum(1, keepdim=True)
+    share = _entropy(logits.log_softmax(1)) / left.clamp(min=2).log()
+    each = coldest + (hottest - coldest) * share**chain.dynatemp_exponent
+    return torch.where(left > 1, logits / each.clamp(min=1e-6), logits)
+
+
+def _entropy(log_p: torch.Tensor) -> torch.Tensor:
+    """(n, 1) entropies in nats of distributions that may exclude tokens."""
+    return -(log_p.exp() * log_p.masked_fill(log_p == -torch.inf, 0)).sum(1, keepdim=True)
+
+
+def top_n_sigma(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
+    """Keep the tokens whose logit is at most n standard deviations below the largest (Tang et al. 2024)."""
+    there = logits > -torch.inf
+    count = there.sum(1, keepdim=True)
+    mean = logits.masked_fill(~there, 0).sum(1, keepdim=True) / count
+    spread = (((logits - mean) ** 2).masked_fill(~there, 0).sum(1, keepdim=True) / count).sqrt()
+    return logits.masked_fill(logits < logits.amax(1, keepdim=True) - chain.top_n_sigma * spread, -torch.inf)
 
 
 def top_k(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
@@ -133,11 +153,23 @@ def min_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor
 def typical_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
     """Keep the tokens whose surprisal is nearest to the entropy, until their probability reaches p (Meister et al. 2023)."""
     log_p = logits.log_softmax(1)
-    p = log_p.exp()
-    entropy = -(p * log_p.masked_fill(p == 0, 0)).sum(1, keepdim=True)
+    p, entropy = log_p.exp(), _entropy(log_p)
     distance, order = (-log_p - entropy).abs().sort(dim=1, stable=True)
     below = (p.gather(1, order).cumsum(1) < chain.typical_p).sum(1, keepdim=True).clamp(max=logits.shape[1] - 1)
     return logits.masked_fill((-log_p - entropy).abs() > distance.gather(1, below), -torch.inf)
+
+
+def epsilon_cutoff(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
+    """Keep the tokens that are at least that likely, and the likeliest."""
+    log_p = logits.log_softmax(1)
+    return logits.masked_fill((log_p < math.log(chain.epsilon_cutoff)) & (log_p < log_p.amax(1, keepdim=True)), -torch.inf)
+
+
+def eta_cutoff(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
+    """Keep the tokens above a bound that falls with the entropy, and the likeliest (Hewitt et al. 2022, eta sampling)."""
+    log_p = logits.log_softmax(1)
+    bound = (0.5 * math.log(chain.eta_cutoff) - _entropy(log_p)).clamp(max=math.log(chain.eta_cutoff))
+    return logits.masked_fill((log_p < bound) & (log_p < log_p.amax(1, keepdim=True)), -torch.inf)
 
 
 def greedy(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
@@ -224,7 +256,7 @@ def mirostat(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Ten
     for row in range(len(logits)):
         bound = past.surprisal.get((chain, int(past.start[row])), 2 * chain.mirostat_tau)
         if chain.mirostat == 1:
-            kept = max(1, min(_zipf_count(logits[row], bound), logits.shape[1]))
+            kept = _zipf_count(logits[row], bound, wraps=chain.wraps)
             smallest_kept = logits[row].topk(kept).values[-1]
         else:
             smallest_kept = logits[row].amax().clamp(max=-bound * math.log(2))
@@ -245,8 +277,8 @@ def observe(past: Past, chain: Chain, row: int, log_p: float) -> None:
     past.surprisal[key] = bound - chain.mirostat_eta * (surprisal - chain.mirostat_tau)
 
 
-def _zipf_count(log_p: torch.Tensor, bound: float) -> int:
-    """The number k of tokens that mirostat 1 keeps."""
+def _zipf_count(log_p: torch.Tensor, bound: float, *, wraps: bool) -> int:
+    """The number of tokens that mirostat 1 keeps, at least one; `wraps`: see `Chain`."""
     ranked = log_p.topk(min(100, len(log_p))).values.double().tolist()
     steps = [math.log((i + 2) / (i + 1)) for i in range(len(ranked) - 1)]
     falls = [a - b for a, b in pairwise(ranked)]
@@ -254,15 +286,22 @@ def _zipf_count(log_p: torch.Tensor, bound: float) -> int:
     excess = s - 1
     try:
         k = (excess * 2**bound / (1 - len(log_p) ** -excess)) ** (1 / s)
-    except (OverflowError, ZeroDivisionError):
-        return len(log_p)
-    return int(min(k, len(log_p))) if isinstance(k, float) and math.isfinite(k) else len(log_p)
+    except OverflowError:
+        k = math.inf
+    except ZeroDivisionError:  # not a number, which becomes no token, hence one
+        return 1
+    if isinstance(k, complex) or not k < 2**31:
+        return 1 if wraps else len(log_p)
+    return max(1, min(int(k), len(log_p)))
 
 
 _Step = Callable[[torch.Tensor, Chain, Past | None], torch.Tensor]
 _STEPS: Mapping[str, _Step] = {
     step.__name__: step
-    for step in (penalties, no_repeat_ngram, dry, temperature, top_k, top_p, min_p, typical_p, mirostat, greedy)
+    for step in (
+        *(penalties, no_repeat_ngram, dry, top_n_sigma, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff),
+        *(mirostat, greedy),
+    )
 }
 
 NUCLEUS = 2048

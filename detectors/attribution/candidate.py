@@ -11,11 +11,11 @@ import itertools
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring import chat
-from llm_audit.scoring.chain import OFF, SERVERS, STEPS, Number, Server, chain
+from llm_audit.scoring.chain import OFF, SERVERS, STEPS, Chain, Number, Server, by_hand, chain
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
 
@@ -32,12 +32,41 @@ _ALIASES = {
     "typ_p": "typical_p",
     "dry_penalty_last_n": "dry_last_n",
     "num_beams": "beams",
+    "temp": "temperature",
 }
 """A server's name for a parameter -> ours."""
 
+_STEP_ALIASES = {"typ_p": "typical_p", "temp": "temperature"}
+
+UNKNOWN_LAWS = {
+    **dict.fromkeys(
+        ("logit_bias", "sequence_bias", "bad_words_ids", "suppress_tokens", "grammar", "json_schema", "guided_json"),
+        "it changes single tokens, which a candidate cannot name",
+    ),
+    **dict.fromkeys(
+        ("ignore_eos", "min_tokens", "min_new_tokens", "min_length", "min_keep"),
+        "it forbids or keeps tokens by themselves, which a candidate cannot name; without it the test is of a model that could "
+        "have ended the text at any token",
+    ),
+    **dict.fromkeys(
+        ("adaptive_target", "adaptive_decay", "top_h", "top_a", "tfs_z", "tfs", "smoothing_factor", "smoothing_curve"),
+        "its law of the next token is not computed here",
+    ),
+    **dict.fromkeys(
+        ("guidance_scale", "cfg_scale", "negative_prompt", "penalty_alpha", "encoder_repetition_penalty"),
+        "it takes a second model or context, so the law of the next token is not that of this model",
+    ),
+    **dict.fromkeys(
+        ("num_beam_groups", "diversity_penalty", "best_of", "length_penalty"),
+        "it chooses among whole texts, so no token has a probability given those before it",
+    ),
+}
+"""A server's parameter for which no test is exact -> why."""
+
 RANGES = (
-    "temperature is 0 (greedy) or in [0.01, 100]; top_k, penalty_last_n, no_repeat_ngram, dry_multiplier and dry_last_n are at "
-    "least 0; top_p and typical_p lie in (0, 1], min_p, xtc_probability and xtc_threshold in [0, 1]; mirostat is 0, 1 or 2; "
+    "temperature is 0 (greedy) or in [0.01, 100]; top_k, no_repeat_ngram, dry_multiplier, top_n_sigma, dynatemp_range and "
+    "dynatemp_exponent are at least 0, penalty_last_n and dry_last_n too, or -1 (all); top_p and typical_p lie in (0, 1], min_p, "
+    "xtc_probability and xtc_threshold in [0, 1], epsilon_cutoff and eta_cutoff in [0, 1); mirostat is 0, 1 or 2; "
     "repetition_penalty and mirostat_tau are above 0, dry_base and dry_allowed_length at least 1"
 )
 
@@ -163,6 +192,8 @@ def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
     for setting in settings.split(","):
         key, _, values = (part.strip() for part in setting.partition("="))
         key = _ALIASES.get(key, key)
+        if key in UNKNOWN_LAWS:
+            raise InvalidConfiguration(f"{spec!r}: {key} cannot be named: {UNKNOWN_LAWS[key]}.")
         if key not in keys:
             raise InvalidConfiguration(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(keys)}.")
         if key in chosen:
@@ -177,13 +208,13 @@ def _sampler(spec: str, name: str) -> tuple[tuple[str, ...], Server | None]:
         return tuple(STEPS), None
     if name in SERVERS:
         return SERVERS[name].order, SERVERS[name]
-    steps = tuple({"typ_p": "typical_p"}.get(step.strip(), step.strip()) for step in name.split(";"))
+    steps = tuple(_STEP_ALIASES.get(step.strip(), step.strip()) for step in name.split(";"))
     if not set(steps) <= set(STEPS) or len(set(steps)) < len(steps):
         raise InvalidConfiguration(
             f"{spec!r}: sampler is one of {', '.join(SERVERS)}, or an order of steps such as top_k;top_p;temperature, each "
             f"named once, of {', '.join(STEPS)}; not {name!r}."
         )
-    return steps, None
+    return steps, by_hand(steps)
 
 
 def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[str, ...], server: Server | None) -> None:
@@ -191,30 +222,37 @@ def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[st
     for key, values in numbers.items():
         step = next(step for step, names in STEPS.items() if key in names)
         if step not in order and any(value != OFF[key] for value in values) and (key, values) != ("temperature", [0.0]):
-            owner = f"the sampler of {server.name}" if server else "the order that you give"
+            owner = f"the sampler of {server.name}" if server and server.name else "the order that you give"
             raise InvalidConfiguration(
                 f"{spec!r} sets {key}, and {owner} has no step {step}; leave it out, or give another order."
             )
+        if server and key in server.lacks:
+            raise InvalidConfiguration(f"{spec!r} sets {key}, which the sampler of {server.name} does not have; leave it out.")
 
 
 def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server: Server | None) -> list[Decoding]:
     """The decoding settings that a combination of parameters may mean.
 
     A parameter that is not named has the server's default; if other parameters are named, it may also be off, as in requests
-    that switch it off explicitly: both are tried.
+    that switch it off explicitly: both are tried. So are those of llama.cpp where an order was given by hand.
     """
     defaults = server.defaults if server else {}
     shaping = {name: value for name, value in defaults.items() if name.endswith("_last_n")}
+    ordered = server is not None and not server.name
     try:
         if not (numbers.get("temperature", 1) == 0 or 0.01 <= numbers.get("temperature", 1) <= 100):
             raise ValueError
-        decodings = [chain(order, {**defaults, **numbers}, server=server)]
-        if numbers:
-            decodings.append(chain(order, {**shaping, **numbers}, server=server))
+        tried = [defaults, *([shaping] if numbers or ordered else []), *([{}] if ordered else [])]
+        decodings = [chain(order, {**unnamed, **numbers}, server=server) for unnamed in tried]
     except ValueError:
         listed = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
         raise InvalidConfiguration(f"{spec!r}: {listed} is no decoding setting; {RANGES}.") from None
-    return decodings
+    return [one for decoding in decodings for one in (decoding, *_elsewhere(decoding))]
+
+
+def _elsewhere(decoding: Decoding) -> list[Decoding]:
+    """What version 1 of mirostat does on other processors; see `Chain.wraps`."""
+    return [replace(decoding, wraps=True)] if isinstance(decoding, Chain) and decoding.mirostat == 1 else []
 
 
 def _number(spec: str, key: str, value: str) -> Number:

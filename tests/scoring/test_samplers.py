@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,9 @@ def assert_same_laws(found: torch.Tensor, expected: list[np.ndarray]) -> None:
         {"typical_p": 0.7},
         {"temperature": 0.8, "top_k": 20, "top_p": 0.9, "min_p": 0.05, "typical_p": 0.8},
         {"temperature": 0, "repetition_penalty": 1.5},
+        {"epsilon_cutoff": 0.02},
+        {"eta_cutoff": 0.05, "temperature": 1.4},
+        {"temperature": 0.9, "top_k": 30, "epsilon_cutoff": 0.01, "eta_cutoff": 0.03},
     ],
     ids=str,
 )
@@ -69,6 +73,8 @@ def test_steps_are_those_of_transformers(numbers: dict[str, Any]) -> None:
         ("top_p", theirs.TopPLogitsWarper),
         ("min_p", theirs.MinPLogitsWarper),
         ("typical_p", theirs.TypicalLogitsWarper),
+        ("epsilon_cutoff", theirs.EpsilonLogitsWarper),
+        ("eta_cutoff", lambda eta: theirs.EtaLogitsWarper(eta, device="cpu")),
     ]
     steps = [made(numbers[name]) for name, made in classes if numbers.get(name)]
     before, raw = past(), logits()
@@ -159,6 +165,32 @@ def test_dry_takes_more_from_what_would_repeat_more() -> None:
         expected.append(law_of(row - [0.8 * 1.75 ** (one - 2) if one else 0.0 for one in each]))
     assert max(lengths) >= 4
     assert_same_laws(decode(raw.clone(), chain(LLAMA, {"dry_multiplier": 0.8}), before), expected)
+
+
+def test_top_n_sigma_keeps_what_is_near_the_largest_logit() -> None:
+    expected = [law_of(np.where(row >= row.max() - 1.5 * row.std(), row, -np.inf)) for row in logits().double().numpy()]
+    assert_same_laws(decode(logits(), chain(LLAMA, {"top_n_sigma": 1.5})), expected)
+
+
+def test_a_range_of_temperatures_follows_the_entropy_of_what_is_left() -> None:
+    expected = []
+    for row in logits().double().numpy():
+        kept = np.where(row >= np.sort(row)[-9], row, -np.inf)
+        p = np.exp(law_of(kept))
+        share = -(p[p > 0] * np.log(p[p > 0])).sum() / np.log(9)
+        expected.append(law_of(kept / (0.3 + 1.0 * share**2)))
+    numbers = {"top_k": 9, "temperature": 0.8, "dynatemp_range": 0.5, "dynatemp_exponent": 2.0}
+    assert_same_laws(decode(logits(), chain(LLAMA, numbers)), expected)
+
+
+@pytest.mark.parametrize(("wraps", "kept"), [(True, 1), (False, VOCABULARY)])
+def test_a_count_beyond_an_int_is_one_token_or_all(wraps: bool, kept: int) -> None:
+    """Mirostat 1 on a nearly flat law asks for more than 2^31 tokens; what C makes of that depends on the processor."""
+    flat = 0.01 * logits(1)
+    chosen = chain((*LLAMA, "mirostat"), {"mirostat": 1, "mirostat_tau": 8.0})
+    assert isinstance(chosen, Chain)
+    found = law(decode(flat, replace(chosen, wraps=wraps), past()[:1])[0])
+    assert np.isfinite(found).sum() == kept
 
 
 @pytest.mark.parametrize("version", [1, 2])
