@@ -24,6 +24,7 @@ from llm_audit.detectors.statistic import find
 from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
+from llm_audit.scoring.reading import as_drawn
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -106,10 +107,7 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
         within = part(progress, done / len(groups), (done + 1) / len(groups))
         try:
             prompted = [Prompted(text, prompt) for text in texts]
-            per_text = session.score_each(prompted, _request(settings, session), decodings, within)
-            outcomes: list[Mapping[Decoding, TokenScores] | str] = [
-                dict(zip(decodings, scores, strict=True)) for scores in per_text
-            ]
+            outcomes: list[Mapping[Decoding, TokenScores] | str] = [*_read(session, prompted, settings, decodings, within)]
         except AuditError as error:  # damaged weights, a prompt that fills the context: the others are still tested
             outcomes = [str(error)] * len(texts)
         for number, weights in members:
@@ -117,6 +115,25 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
                 row[number] = _joined(row[number], scores, weights)
         session.release()
     return table
+
+
+def _read(
+    session: Session, texts: Sequence[Prompted], settings: Settings, decodings: Sequence[Decoding], progress: Progress
+) -> list[Mapping[Decoding, TokenScores]]:
+    """The scores of each text under each setting, where the prompt is known read as the model may have drawn it."""
+    request = _request(settings, session)
+
+    def scored(some: Sequence[Prompted]) -> list[Mapping[Decoding, TokenScores]]:
+        return [dict(zip(decodings, each, strict=True)) for each in session.score_each(some, request, decodings, progress)]
+
+    found = scored(texts)
+    if settings.prompt is None:
+        return found
+    drawn = as_drawn(session, texts, request, found)
+    anew = [number for number, (text, before) in enumerate(zip(drawn, texts, strict=True)) if text != before]
+    for number, scores in zip(anew, scored([drawn[number] for number in anew]), strict=True):
+        found[number] = scores
+    return found
 
 
 def _joined(known: Scores | str, added: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
