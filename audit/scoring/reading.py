@@ -24,7 +24,7 @@ if its probabilities fall off as in texts of the embedded model."""
 MOST = 0.1
 """Largest share of such tokens: a text with more was not written so, or so hot that one token more says nothing."""
 
-AHEAD = 32
+AHEAD = 16
 """Likeliest tokens of each place that are tried."""
 
 ROUNDS = 4
@@ -60,7 +60,7 @@ def as_drawn(
         session: of the model.
         texts: as they were scored.
         request: under which they were scored.
-        scored: their scores, under each setting in question.
+        scored: their scores, under each setting in question; with the `AHEAD` likeliest tokens, one pass is saved.
 
     Returns:
         As many texts, in order.
@@ -69,18 +69,25 @@ def as_drawn(
     doubting = [tuple(setting for setting, scores in found.items() if hardly_drawn(scores)) for found in scored]
     settings = tuple(dict.fromkeys(setting for each in doubting for setting in each))
     states = {number: _State(texts[number].text) for number, each in enumerate(doubting) if each}
-    tokenizer = load_tokenizer(session.model.folder) if states else None
+    if not states:
+        return drawn
+    tokenizer = load_tokenizer(session.model.folder)
+    for number, state in states.items():
+        if all(scored[number][setting].top_ids is not None for setting in doubting[number]):
+            state.update([scored[number][setting] for setting in doubting[number]], tokenizer)
+            drawn[number] = replace(texts[number], token_ids=state.ids or None)
     for _ in range(ROUNDS + 1):
         asked = [number for number, state in states.items() if not state.settled]
-        if not asked or tokenizer is None:
+        if not asked:
             break
         again = session.score_each([drawn[number] for number in asked], replace(request, top_k=AHEAD), settings)
         for number, found in zip(asked, again, strict=True):
             by_setting = dict(zip(settings, found, strict=True))
             states[number].update([by_setting[setting] for setting in doubting[number]], tokenizer)
-            drawn[number] = replace(texts[number], token_ids=states[number].ids)
+            drawn[number] = replace(texts[number], token_ids=states[number].ids or None)
     for number, state in states.items():
-        drawn[number] = replace(texts[number], token_ids=state.best) if state.best else texts[number]
+        same = state.best and texts[number].text.startswith(decode_tokens(tokenizer, state.best))
+        drawn[number] = replace(texts[number], token_ids=state.best) if same else texts[number]
     return drawn
 
 
@@ -164,8 +171,8 @@ def _readings(
             continue  # in the midst of a character
         for token, log_p in zip(scores.top_ids[place].tolist(), scores.top_logprobs[place].tolist(), strict=True):
             piece = "" if token in special or token == scores.token_id[place] else decode_tokens(tokenizer, [token])
-            if not piece or "\ufffd" in piece or not text.startswith(piece, begin):
-                continue
+            if not piece or not text.startswith(piece, begin):
+                continue  # half a character decodes to U+FFFD, which the text has where it was never made whole
             stop = _word_end(text, scores, max(end, begin + len(piece)))
             before = _total([scores], begin, stop)
             if stop > last or log_p <= before:

@@ -132,8 +132,10 @@ class Candidate:
     @classmethod
     def parse(cls, spec: str) -> Candidate:
         """Read `MODEL[@settings]`. Raises AuditError with a sentence for anything else."""
+        if not spec.strip():
+            raise InvalidConfiguration("A candidate names no model; write MODEL or MODEL@temperature=0.8.")
         model, separator, settings = spec.rpartition("@")
-        if not separator or not re.match(r"[a-z_]+\s*=", settings):
+        if not separator or not _are_settings(settings):
             return cls(spec, spec)  # a hub model's @revision, or no @ at all
         chosen = _chosen(spec, settings)
         template = chosen.pop("template", ["chat"])
@@ -186,16 +188,25 @@ class Candidate:
         return chat.render(model.chat_template, prompt, model.special_tokens)
 
 
+_KEYS = (*OFF, "beams", *_WORDS)
+
+
+def _are_settings(written: str) -> bool:
+    """Whether what follows the last @ is settings: a word in small letters and =, or a setting's name in whatever letters."""
+    key = re.match(r"\s*([A-Za-z_]+)\s*=", written)
+    return key is not None and (key[1].islower() or _ALIASES.get(key[1].lower(), key[1].lower()) in (*_KEYS, *UNKNOWN_LAWS))
+
+
 def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
     """Key -> alternatives, as written."""
-    keys, chosen = (*OFF, "beams", *_WORDS), dict[str, list[str]]()
-    for setting in settings.split(","):
+    chosen = dict[str, list[str]]()
+    for setting in settings.lower().split(","):
         key, _, values = (part.strip() for part in setting.partition("="))
         key = _ALIASES.get(key, key)
         if key in UNKNOWN_LAWS:
             raise InvalidConfiguration(f"{spec!r}: {key} cannot be named: {UNKNOWN_LAWS[key]}.")
-        if key not in keys:
-            raise InvalidConfiguration(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(keys)}.")
+        if key not in _KEYS:
+            raise InvalidConfiguration(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(_KEYS)}.")
         if key in chosen:
             raise InvalidConfiguration(f"{spec!r} sets {key} twice; write alternatives with a bar: {key}=A|B.")
         chosen[key] = [value.strip() for value in values.split("|")]
@@ -256,9 +267,9 @@ def _elsewhere(decoding: Decoding) -> list[Decoding]:
 
 
 def _number(spec: str, key: str, value: str) -> Number:
-    whole = isinstance(OFF.get(key, 0), int)
+    whole, plain = isinstance(OFF.get(key, 0), int), re.fullmatch(r"[-+.0-9a-z]+", value)  # no 1_0, and no other digits
     try:
-        number = (int if whole else float)(value) if math.isfinite(float(value)) else math.nan
+        number = (int if whole else float)(value) if plain and math.isfinite(float(value)) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

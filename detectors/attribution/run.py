@@ -24,7 +24,7 @@ from llm_audit.detectors.statistic import find
 from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
-from llm_audit.scoring.reading import as_drawn
+from llm_audit.scoring.reading import AHEAD, as_drawn
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -123,12 +123,12 @@ def _read(
     """The scores of each text under each setting, where the prompt is known read as the model may have drawn it."""
     request = _request(settings, session)
 
-    def scored(some: Sequence[Prompted]) -> list[Mapping[Decoding, TokenScores]]:
+    def scored(some: Sequence[Prompted], request: Request = request) -> list[Mapping[Decoding, TokenScores]]:
         return [dict(zip(decodings, each, strict=True)) for each in session.score_each(some, request, decodings, progress)]
 
-    found = scored(texts)
     if settings.prompt is None:
-        return found
+        return scored(texts)
+    found = scored(texts, replace(request, top_k=0 if decodings == (Decoding(),) else AHEAD))
     drawn = as_drawn(session, texts, request, found)
     anew = [number for number, (text, before) in enumerate(zip(drawn, texts, strict=True)) if text != before]
     for number, scores in zip(anew, scored([drawn[number] for number in anew]), strict=True):

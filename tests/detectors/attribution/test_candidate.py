@@ -35,6 +35,7 @@ def test_a_name_without_settings_is_the_model(name: str) -> None:
         ("top_k = 40 , temperature = 0.7 | 1", [Decoding(0.7, 40), Decoding(1.0, 40)]),
         ("temperature=0.7|1,top_p=0.9|1", [Decoding(0.7, 0, 0.9), Decoding(0.7), Decoding(1.0, 0, 0.9), Decoding()]),
         ("temperature=1|0.5|1.0", [Decoding(), Decoding(0.5)]),
+        (" Temperature = 0.8 , TOP_K=40", [Decoding(0.8, 40)]),
         ("template=chat", [Decoding()]),
     ],
 )
@@ -60,6 +61,8 @@ def test_a_template_can_be_left_out() -> None:
         ("template=chat|none", "template is chat or none, not 'chat|none'"),
         ("temperature=hot", "temperature is a number, not 'hot'"),
         ("temperature=", "temperature is a number, not ''"),
+        ("temperature=1_0", "temperature is a number, not '1_0'"),
+        ("temperature=٠.٨", "temperature is a number, not '٠.٨'"),
         ("temperature=1||2", "temperature is a number, not ''"),
         ("temperature=nan", "temperature is a number, not 'nan'"),
         ("temperature=inf", "temperature is a number, not 'inf'"),
@@ -153,6 +156,17 @@ LLAMA_DEFAULT = "in this order: top-k 40, top-p 0.95, min-p 0.05, temperature 0.
 def test_a_sampler_names_an_order_and_what_the_server_does_by_itself(settings: str, said: list[str]) -> None:
     """Beside a named number, what is not named may be the server's default or off."""
     assert [str(decoding) for decoding in Candidate.parse(f"model@{settings}").decodings] == said
+
+
+def test_names_are_read_in_whatever_letters() -> None:
+    assert Candidate.parse("model@weights=Q4_0|BF16").weights == ("q4_0", "bf16")
+    assert Candidate.parse("model@Sampler=LLAMA.CPP").decodings == Candidate.parse("model@sampler=llama.cpp").decodings
+
+
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_candidate_without_a_model_is_refused(nothing: str) -> None:
+    with pytest.raises(AuditError, match="A candidate names no model; write MODEL"):
+        Candidate.parse(nothing)
 
 
 def test_weights_multiply_the_settings() -> None:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.conclude import conclude
+from llm_audit.detectors.attribution.run import Settings, find_rules, judge_texts
 from llm_audit.detectors.attribution.sets import human_p_value
+from llm_audit.detectors.attribution.text import Author
 from llm_audit.detectors.rule import Terms
 from llm_audit.results import Attribution, Authorship, Verdict
 from llm_audit.results.documents import Doubt
+from llm_audit.scoring.generate import Sampler
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.tokens import Decoding
-from tests.detectors.attribution.world import N, attributions, author, draw, judged_document, laws, scores, text
+from llm_audit.text import RawText
+from tests.detectors.attribution.world import N, attributions, author, draw, judged_document, laws, person, scores, text
+from tests.servers.ask import PROMPTS
+
+MODEL = Path(__file__).parents[3] / "fixtures" / "membership" / "model"
 
 A, B = author("a"), author("b")
 
@@ -286,3 +298,17 @@ def test_the_gap_is_blind_to_a_writer_of_equal_cross_entropy_and_the_ratio_is_no
     assert by["AUD201"].p_value is not None and by["AUD201"].p_value > 0.05
     assert by["AUD204"].p_value is not None and by["AUD204"].p_value < 1e-6
     assert found.verdict is Authorship.NOT_WRITTEN_BY
+
+
+def test_a_greedy_text_whose_tokens_its_tokenizer_does_not_give_back_is_not_refuted(tmp_path: Path) -> None:
+    """The model wrote "353" as "3" and "53", its tokenizer reads "35" and "3": neither of them is the likeliest token."""
+    model = Store(tmp_path).resolve(str(MODEL), offline=True)
+    authors = [Author(Candidate.parse(f"m@template=none,temperature={each}"), "candidate", Session(model)) for each in (0, 1)]
+    (greedy,), tokenizer, reread = authors[0].candidate.decodings, load_tokenizer(model.folder), 0
+    for prompt, sample in zip(PROMPTS, Sampler(model)(PROMPTS, greedy, 100, 1), strict=True):
+        raw = RawText("drawn", "0" * 64, "utf-8", sample.text, len(sample.text))
+        (document,) = judge_texts([(raw, person())], authors, Settings(0.01, prompt, find_rules()))
+        assert [one.verdict for one in document.attributions] == [Authorship.WRITTEN_BY, Authorship.NOT_WRITTEN_BY]
+        assert document.tokens == len(sample.token_ids)
+        reread += tokenizer.encode(sample.text, add_special_tokens=False).ids != list(sample.token_ids)
+    assert reread
