@@ -91,6 +91,81 @@ def as_drawn(
     return drawn
 
 
+LED = (" ", "\n", "\n\n")
+"""White space with which a model begins where a prompt does not end in any; interfaces and people take it off."""
+
+HEAD = 24
+"""Characters after the first word that are read to see how a text began."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a text began before white space at its beginning was changed: `led` stands for its first `cut` characters."""
+
+    led: str = ""
+    cut: int = 0
+
+    def whole(self, text: str) -> str:
+        """The text as it began."""
+        return self.led + text[self.cut :]
+
+    def placed(self, scores: TokenScores) -> TokenScores:
+        """Scores of the whole text, with the characters of the text as it is here."""
+        shift, least = np.int32(self.cut - len(self.led)), np.int32(0)
+        start, end = scores.char_start + shift, scores.char_end + shift
+        return replace(scores, char_start=np.maximum(start, least), char_end=np.maximum(end, least))
+
+
+def beginnings(
+    session: Session, texts: Sequence[Prompted], request: Request, scored: Sequence[Mapping[Decoding, TokenScores]]
+) -> list[Beginning]:
+    """For each text how it may have begun: otherwise than here where that makes its first word possible, which is not so here.
+
+    Args: see `as_drawn`.
+    """
+    found = [Beginning() for _ in texts]
+    for number, (prompted, by_setting) in enumerate(zip(texts, scored, strict=True)):
+        text = prompted.text
+        cut = len(text) - len(text.lstrip())
+        first = next((place for place in range(cut, len(text)) if text[place].isspace()), len(text))
+        doubting = tuple(
+            setting
+            for setting, scores in by_setting.items()
+            if any(scores.char_start[place] < first for place in hardly_drawn(scores))
+        )
+        if not doubting:
+            continue
+        options = [Beginning(led, cut) for led in ("", *LED) if led != text[:cut]]
+        heads = [replace(prompted, text=option.whole(text[: first + HEAD])) for option in (Beginning(text[:cut], cut), *options)]
+        each = session.score_each(heads, request, doubting)
+        totals = [
+            _total(scores, 0, first - cut + len(option.led))
+            for option, scores in zip((Beginning(text[:cut], cut), *options), each, strict=True)
+        ]
+        best = int(np.argmax(totals))
+        if best and totals[best] > totals[0] - UNLIKELY:
+            found[number] = options[best - 1]
+    return found
+
+
+def without_doubtful_end(
+    row: Sequence[Mapping[Decoding, TokenScores]], text: str
+) -> list[Mapping[Decoding, TokenScores]]:
+    """The scores of a text by several models, without its last word if one of them finds that all but impossible.
+
+    A stop string or a limit of characters cuts a token that the model drew; what is left of it was not drawn.
+    """
+    edge = max((place for place, character in enumerate(text) if character.isspace()), default=0)
+    doubted = any(
+        scores.char_end[place] > edge for by_setting in row for scores in by_setting.values() for place in hardly_drawn(scores)
+    )
+    if not doubted or edge < len(text) - LONGEST_WORD:
+        return list(row)
+    return [
+        {setting: scores[: int((scores.char_end <= edge).sum())] for setting, scores in by_setting.items()} for by_setting in row
+    ]
+
+
 @dataclass(frozen=True)
 class _Word:
     """A stretch of a text, [start, end), to be read as `ids`; `before`: the log-likelihood of its reading so far."""

@@ -6,7 +6,7 @@ Knows nothing about the command line or file formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.common.errors import AuditError
@@ -24,7 +24,7 @@ from llm_audit.detectors.statistic import find
 from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
-from llm_audit.scoring.reading import AHEAD, as_drawn
+from llm_audit.scoring.reading import AHEAD, as_drawn, beginnings, without_doubtful_end
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -74,12 +74,12 @@ def judge_texts(
 
 
 def as_put_out(raw: RawText) -> RawText:
-    """The text unchanged, as the model output every character, except for provenance marks and line endings at its end.
+    """The text unchanged, as the model output every character, except for provenance marks and white space at its end.
 
-    Marks are added afterwards, and line endings by editors. If the model wrote the line ending, the text without it is still
-    a prefix drawn from the model.
+    Marks are added afterwards, and white space by editors. If the model wrote it, the text without it is still a prefix drawn
+    from the model.
     """
-    return replace(raw, text=one_line_ending(without_marks(raw.text, find_marks(raw.text))).rstrip("\n"))
+    return replace(raw, text=one_line_ending(without_marks(raw.text, find_marks(raw.text))).rstrip())
 
 
 def one_line_ending(text: str) -> str:
@@ -114,7 +114,13 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
             for row, scores in zip(table, outcomes, strict=True):
                 row[number] = _joined(row[number], scores, weights)
         session.release()
-    return table
+    return [_whole_words(row, text) for row, text in zip(table, texts, strict=True)] if settings.prompt is not None else table
+
+
+def _whole_words(row: Sequence[Scores | str], text: str) -> list[Scores | str]:
+    """A row of the table, without a last word that some cut left to none of them."""
+    scored = iter(without_doubtful_end([scores for scores in row if not isinstance(scores, str)], text))
+    return [scores if isinstance(scores, str) else next(scored) for scores in row]
 
 
 def _read(
@@ -122,18 +128,35 @@ def _read(
 ) -> list[Mapping[Decoding, TokenScores]]:
     """The scores of each text under each setting, where the prompt is known read as the model may have drawn it."""
     request = _request(settings, session)
+    if settings.prompt is None:
+        return [dict(zip(decodings, each, strict=True)) for each in session.score_each(texts, request, decodings, progress)]
+    whole = replace(request, top_k=0 if decodings == (Decoding(),) else AHEAD)
 
-    def scored(some: Sequence[Prompted], request: Request = request) -> list[Mapping[Decoding, TokenScores]]:
+    def scored(some: Sequence[Prompted], request: Request = whole) -> list[Mapping[Decoding, TokenScores]]:
         return [dict(zip(decodings, each, strict=True)) for each in session.score_each(some, request, decodings, progress)]
 
-    if settings.prompt is None:
-        return scored(texts)
-    found = scored(texts, replace(request, top_k=0 if decodings == (Decoding(),) else AHEAD))
-    drawn = as_drawn(session, texts, request, found)
-    anew = [number for number, (text, before) in enumerate(zip(drawn, texts, strict=True)) if text != before]
-    for number, scores in zip(anew, scored([drawn[number] for number in anew]), strict=True):
+    found = scored(texts)
+    begun = beginnings(session, texts, request, found)
+    began = [replace(text, text=beginning.whole(text.text)) for text, beginning in zip(texts, begun, strict=True)]
+    _anew(found, began, texts, scored)
+    drawn = as_drawn(session, began, request, found)
+    _anew(found, drawn, began, lambda some: scored(some, request))
+    return [
+        {setting: beginning.placed(scores) for setting, scores in by_setting.items()}
+        for beginning, by_setting in zip(begun, found, strict=True)
+    ]
+
+
+def _anew(
+    found: list[Mapping[Decoding, TokenScores]],
+    now: Sequence[Prompted],
+    before: Sequence[Prompted],
+    scored: Callable[[Sequence[Prompted]], list[Mapping[Decoding, TokenScores]]],
+) -> None:
+    """Score the texts that are now read otherwise than before."""
+    changed = [number for number, (one, other) in enumerate(zip(now, before, strict=True)) if one != other]
+    for number, scores in zip(changed, scored([now[number] for number in changed]), strict=True):
         found[number] = scores
-    return found
 
 
 def _joined(known: Scores | str, added: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
