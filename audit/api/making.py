@@ -100,7 +100,8 @@ def _author(author: str | None) -> Candidate:
     from llm_audit.scoring.pins import DEFAULT_MODEL
 
     candidate = Candidate.parse(author or DEFAULT_MODEL)
-    candidate = replace(candidate, decodings=tuple(one for one in candidate.decodings if not getattr(one, "wraps", False)))
+    laws = tuple(decoding for decoding in candidate.decodings if not getattr(decoding, "wraps", False))
+    candidate = replace(candidate, decodings=laws)
     if len(candidate.decodings) > 1:
         raise InvalidConfiguration(
             f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."

@@ -265,8 +265,8 @@ SERVERS: Mapping[str, Server] = {
 def by_hand(order: tuple[str, ...]) -> Server:
     """The sampler of a server with another order of steps than its own: llama.cpp, the only one whose requests may name it."""
     llama = SERVERS["llama.cpp"]
-    own = {name for step in order for name in STEPS[step]}
-    defaults = {name: value for name, value in llama.defaults.items() if name in own}
+    parameters = {name for step in order for name in STEPS[step]}
+    defaults = {name: value for name, value in llama.defaults.items() if name in parameters}
     return Server("", llama.version, order, defaults, greedy_keeps=order, lacks=())
 
 

@@ -6,8 +6,10 @@ its own holds tokens that it would hardly ever draw. Knows nothing about tests.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -37,12 +39,14 @@ LONGEST_WORD = 40
 IMPOSSIBLE = 3 * UNLIKELY
 """Log-probability that an impossible token counts with where readings are compared."""
 
+Setting = TypeVar("Setting")
+
 Several = Sequence[TokenScores]
 """The scores of one text in one reading, under each setting that finds some token of it all but impossible."""
 
 
 def hardly_drawn(scores: TokenScores) -> list[int]:
-    """Places of tokens that are all but impossible; none where they are so many that nothing but another setting explains them."""
+    """Places of tokens that are all but impossible; none where there are so many that only another setting explains them."""
     places: list[int] = np.flatnonzero(scores.logprob < UNLIKELY).tolist()
     return places if len(places) <= max(3, MOST * len(scores)) else []
 
@@ -66,9 +70,9 @@ def as_drawn(
         As many texts, in order.
     """
     drawn = list(texts)
-    doubting = [tuple(setting for setting, scores in found.items() if hardly_drawn(scores)) for found in scored]
-    settings = tuple(dict.fromkeys(setting for each in doubting for setting in each))
-    states = {number: _State(texts[number].text) for number, each in enumerate(doubting) if each}
+    doubting = [tuple(setting for setting, scores in by_setting.items() if hardly_drawn(scores)) for by_setting in scored]
+    settings = tuple(dict.fromkeys(itertools.chain.from_iterable(doubting)))
+    states = {number: _State(texts[number].text) for number, doubts in enumerate(doubting) if doubts}
     if not states:
         return drawn
     tokenizer = load_tokenizer(session.model.folder)
@@ -81,8 +85,8 @@ def as_drawn(
         if not asked:
             break
         again = session.score_each([drawn[number] for number in asked], replace(request, top_k=AHEAD), settings)
-        for number, found in zip(asked, again, strict=True):
-            by_setting = dict(zip(settings, found, strict=True))
+        for number, columns in zip(asked, again, strict=True):
+            by_setting = dict(zip(settings, columns, strict=True))
             states[number].update([by_setting[setting] for setting in doubting[number]], tokenizer)
             drawn[number] = replace(texts[number], token_ids=states[number].ids or None)
     for number, state in states.items():
@@ -123,7 +127,7 @@ def beginnings(
 
     Args: see `as_drawn`.
     """
-    found = [Beginning() for _ in texts]
+    begun = [Beginning() for _ in texts]
     for number, (prompted, by_setting) in enumerate(zip(texts, scored, strict=True)):
         text = prompted.text
         cut = len(text) - len(text.lstrip())
@@ -136,21 +140,17 @@ def beginnings(
         if not doubting:
             continue
         options = [Beginning(led, cut) for led in ("", *LED) if led != text[:cut]]
-        heads = [replace(prompted, text=option.whole(text[: first + HEAD])) for option in (Beginning(text[:cut], cut), *options)]
-        each = session.score_each(heads, request, doubting)
-        totals = [
-            _total(scores, 0, first - cut + len(option.led))
-            for option, scores in zip((Beginning(text[:cut], cut), *options), each, strict=True)
-        ]
+        options.insert(0, Beginning(text[:cut], cut))
+        heads = [replace(prompted, text=option.whole(text[: first + HEAD])) for option in options]
+        by_head = session.score_each(heads, request, doubting)
+        totals = [_total(scores, 0, first - cut + len(option.led)) for option, scores in zip(options, by_head, strict=True)]
         best = int(np.argmax(totals))
-        if best and totals[best] > totals[0] - UNLIKELY:
-            found[number] = options[best - 1]
-    return found
+        if totals[best] > totals[0] - UNLIKELY:
+            begun[number] = options[best]
+    return begun
 
 
-def without_doubtful_end(
-    row: Sequence[Mapping[Decoding, TokenScores]], text: str
-) -> list[Mapping[Decoding, TokenScores]]:
+def without_doubtful_end(row: Sequence[Mapping[Setting, TokenScores]], text: str) -> list[Mapping[Setting, TokenScores]]:
     """The scores of a text by several models, without its last word if one of them finds that all but impossible.
 
     A stop string or a limit of characters cuts a token that the model drew; what is left of it was not drawn.
@@ -162,7 +162,8 @@ def without_doubtful_end(
     if not doubted or edge < len(text) - LONGEST_WORD:
         return list(row)
     return [
-        {setting: scores[: int((scores.char_end <= edge).sum())] for setting, scores in by_setting.items()} for by_setting in row
+        {setting: scores[: int((scores.char_end <= edge).sum())] for setting, scores in by_setting.items()}
+        for by_setting in row
     ]
 
 
@@ -260,13 +261,13 @@ def _readings(
 
 def _word_start(text: str, scores: TokenScores, start: int) -> int:
     """Where the word begins to which the token at `start` belongs."""
-    starts = scores.char_start[(scores.char_start <= start) & (scores.char_start >= start - LONGEST_WORD)].tolist()
+    starts: list[int] = scores.char_start[(scores.char_start <= start) & (scores.char_start >= start - LONGEST_WORD)].tolist()
     return next((place for place in reversed(starts) if _parts(text, place)), starts[0])
 
 
 def _word_end(text: str, scores: TokenScores, end: int) -> int:
     """Where the word ends that goes on to `end` at least, on an edge of tokens."""
-    ends = scores.char_end[(scores.char_end >= end)].tolist()
+    ends: list[int] = scores.char_end[(scores.char_end >= end)].tolist()
     return next((place for place in ends if _parts(text, place) or place - end > LONGEST_WORD), len(text) + 1)
 
 
@@ -288,7 +289,7 @@ def _within(scores: TokenScores, start: int, end: int) -> slice:
 def _total(scores: Several, start: int, end: int) -> float:
     """The log-likelihood of a word, summed over settings."""
     rows = _within(scores[0], start, end)
-    return sum(float(np.maximum(one.logprob[rows], IMPOSSIBLE).sum(dtype=np.float64)) for one in scores)
+    return sum(float(np.maximum(under.logprob[rows], IMPOSSIBLE).sum(dtype=np.float64)) for under in scores)
 
 
 def _ids(scores: TokenScores, start: int, end: int) -> tuple[int, ...]:

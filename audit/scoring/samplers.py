@@ -116,8 +116,8 @@ def temperature(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.
     coldest, hottest = max(0.0, chain.temperature - chain.dynatemp_range), chain.temperature + chain.dynatemp_range
     left = (logits > -torch.inf).sum(1, keepdim=True)
     share = _entropy(logits.log_softmax(1)) / left.clamp(min=2).log()
-    each = coldest + (hottest - coldest) * share**chain.dynatemp_exponent
-    return torch.where(left > 1, logits / each.clamp(min=1e-6), logits)
+    temperatures = coldest + (hottest - coldest) * share**chain.dynatemp_exponent
+    return torch.where(left > 1, logits / temperatures.clamp(min=1e-6), logits)
 
 
 def _entropy(log_p: torch.Tensor) -> torch.Tensor:
@@ -299,8 +299,8 @@ _Step = Callable[[torch.Tensor, Chain, Past | None], torch.Tensor]
 _STEPS: Mapping[str, _Step] = {
     step.__name__: step
     for step in (
-        *(penalties, no_repeat_ngram, dry, top_n_sigma, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff, eta_cutoff),
-        *(mirostat, greedy),
+        *(penalties, no_repeat_ngram, dry, top_n_sigma, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff),
+        *(eta_cutoff, mirostat, greedy),
     )
 }
 

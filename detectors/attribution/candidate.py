@@ -65,8 +65,8 @@ UNKNOWN_LAWS = {
 
 RANGES = (
     "temperature is 0 (greedy) or in [0.01, 100]; top_k, no_repeat_ngram, dry_multiplier, top_n_sigma, dynatemp_range and "
-    "dynatemp_exponent are at least 0, penalty_last_n and dry_last_n too, or -1 (all); top_p and typical_p lie in (0, 1], min_p, "
-    "xtc_probability and xtc_threshold in [0, 1], epsilon_cutoff and eta_cutoff in [0, 1); mirostat is 0, 1 or 2; "
+    "dynatemp_exponent are at least 0, penalty_last_n and dry_last_n too, or -1 (all); top_p and typical_p lie in (0, 1], "
+    "min_p, xtc_probability and xtc_threshold in [0, 1], epsilon_cutoff and eta_cutoff in [0, 1); mirostat is 0, 1 or 2; "
     "repetition_penalty and mirostat_tau are above 0, dry_base and dry_allowed_length at least 1"
 )
 
@@ -258,7 +258,7 @@ def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server
     except ValueError:
         listed = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
         raise InvalidConfiguration(f"{spec!r}: {listed} is no decoding setting; {RANGES}.") from None
-    return [one for decoding in decodings for one in (decoding, *_elsewhere(decoding))]
+    return [law for decoding in decodings for law in (decoding, *_elsewhere(decoding))]
 
 
 def _elsewhere(decoding: Decoding) -> list[Decoding]:

@@ -118,9 +118,10 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
 
 
 def _whole_words(row: Sequence[Scores | str], text: str) -> list[Scores | str]:
-    """A row of the table, without a last word that some cut left to none of them."""
-    scored = iter(without_doubtful_end([scores for scores in row if not isinstance(scores, str)], text))
-    return [scores if isinstance(scores, str) else next(scored) for scores in row]
+    """A row of the table, without a last word that was cut."""
+    here = [scores for scores in row if not isinstance(scores, str)]
+    whole: Iterator[Scores] = iter(without_doubtful_end(here, text))
+    return [scores if isinstance(scores, str) else next(whole) for scores in row]
 
 
 def _read(
@@ -128,35 +129,36 @@ def _read(
 ) -> list[Mapping[Decoding, TokenScores]]:
     """The scores of each text under each setting, where the prompt is known read as the model may have drawn it."""
     request = _request(settings, session)
-    if settings.prompt is None:
-        return [dict(zip(decodings, each, strict=True)) for each in session.score_each(texts, request, decodings, progress)]
-    whole = replace(request, top_k=0 if decodings == (Decoding(),) else AHEAD)
+    whole = replace(request, top_k=0 if settings.prompt is None or decodings == (Decoding(),) else AHEAD)
 
     def scored(some: Sequence[Prompted], request: Request = whole) -> list[Mapping[Decoding, TokenScores]]:
-        return [dict(zip(decodings, each, strict=True)) for each in session.score_each(some, request, decodings, progress)]
+        by_text = session.score_each(some, request, decodings, progress)
+        return [dict(zip(decodings, columns, strict=True)) for columns in by_text]
 
-    found = scored(texts)
-    begun = beginnings(session, texts, request, found)
+    if settings.prompt is None:
+        return scored(texts)
+    table = scored(texts)
+    begun = beginnings(session, texts, request, table)
     began = [replace(text, text=beginning.whole(text.text)) for text, beginning in zip(texts, begun, strict=True)]
-    _anew(found, began, texts, scored)
-    drawn = as_drawn(session, began, request, found)
-    _anew(found, drawn, began, lambda some: scored(some, request))
+    _anew(table, began, texts, scored)
+    drawn = as_drawn(session, began, request, table)
+    _anew(table, drawn, began, lambda some: scored(some, request))
     return [
         {setting: beginning.placed(scores) for setting, scores in by_setting.items()}
-        for beginning, by_setting in zip(begun, found, strict=True)
+        for beginning, by_setting in zip(begun, table, strict=True)
     ]
 
 
 def _anew(
-    found: list[Mapping[Decoding, TokenScores]],
+    table: list[Mapping[Decoding, TokenScores]],
     now: Sequence[Prompted],
     before: Sequence[Prompted],
     scored: Callable[[Sequence[Prompted]], list[Mapping[Decoding, TokenScores]]],
 ) -> None:
     """Score the texts that are now read otherwise than before."""
-    changed = [number for number, (one, other) in enumerate(zip(now, before, strict=True)) if one != other]
+    changed = [number for number, (new, old) in enumerate(zip(now, before, strict=True)) if new != old]
     for number, scores in zip(changed, scored([now[number] for number in changed]), strict=True):
-        found[number] = scores
+        table[number] = scores
 
 
 def _joined(known: Scores | str, added: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
