@@ -18,12 +18,13 @@ MODEL@temperature=0.7|1, mean that one of them was used. template=none: the prom
 Samplers cut and heat in different orders. MODEL@sampler=llama.cpp (or transformers, vllm, openai) names a server's order
 and its defaults: llama.cpp's are temperature .8, top-k 40, top-p .95, min-p .05, and transformers' `generate` keeps the 50
 likeliest tokens (top_k=50) unless told otherwise. Beside a number that you name, those that you do not are tried both as
-the default and off. MODEL@sampler=top_k;top_p;temperature,... names an order. Without sampler: that of transformers,
-nothing by default.
+the default and off. MODEL@sampler=top_k;top_p;temperature,... names an order, as llama.cpp takes one. Without sampler:
+that of transformers, nothing by default.
 
-Numbers: temperature (0: greedy), top_k, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
-penalty_last_n, no_repeat_ngram, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n,
-mirostat, mirostat_tau, mirostat_eta.
+Numbers: temperature (0: greedy), dynatemp_range, dynatemp_exponent, top_k, top_p, min_p, typical_p, top_n_sigma,
+epsilon_cutoff, eta_cutoff, repetition_penalty, presence_penalty, frequency_penalty, penalty_last_n, no_repeat_ngram,
+xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n, mirostat, mirostat_tau,
+mirostat_eta. What no test is exact for (logit_bias, ignore_eos, grammars, beams, ...) is refused with the reason.
 
 MODEL@weights=q4_0|q8_0 (also f32, f16, bf16, q5_0, int8) says in which precision a server may have stored the weights: made
 here from the model, and refuted only if each is. Without it: the weights as they are.

@@ -18,6 +18,7 @@ from llm_audit.detectors.plugins import guarded
 from llm_audit.detectors.rank import population_of, statistic
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.detectors.statistic import StatisticRule
+from llm_audit.reports.wording.attribution import AS_DRAWN
 from llm_audit.results import Population, Result, Statistic, decide
 from llm_audit.results.evidence import Conformal
 from llm_audit.stats.alignment import CAP, ESCAPE
@@ -30,11 +31,7 @@ NULL = "The candidate wrote the text: every token was drawn from it, after this 
 KNOWN = "The candidate read exactly this prompt, in its chat template where it has one, before it wrote the text."
 SETTINGS = "Its tokens were drawn with exactly these settings."
 SOME_SETTINGS = "Its tokens were drawn with one of these settings; each is tested, and the least refuted one counts."
-RETOKENISED = (
-    "The text is read by the candidate's tokenizer in its one canonical way. Where the model had put the same letters together "
-    "from other tokens, this is not what it drew."
-)
-ASSUMPTIONS = (KNOWN, SETTINGS, RETOKENISED)
+ASSUMPTIONS = (KNOWN, SETTINGS, AS_DRAWN)
 """Assumptions of every exact test with a known prompt."""
 
 OTHER_TOKENS = (

@@ -22,6 +22,13 @@ ORDER_ASSUMED = Template(
 )
 BEGINNING_ALONE = Template("Of {characters:count} characters only the first {tested:count} were tested by every candidate.")
 
+AS_DRAWN = (
+    "The text is read as the candidate's tokenizer reads it, but for words that this makes all but impossible: these are read "
+    "as the candidate finds them likelier. Where it had put the same letters together from other tokens all the same, this is "
+    "not what it drew."
+)
+"""Assumption of every exact test: which tokens of the text are tested."""
+
 UNKNOWN_PROMPT = "an unknown prompt"
 NO_PROMPT = "nothing: the text from its first token"
 UNKNOWN_FORM = "the prompt given, but it is unknown how"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_audit.reports.format import p_value
+from llm_audit.reports.wording.attribution import AS_DRAWN
 from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
@@ -12,7 +13,11 @@ _NO_TESTS = (
     "Length, language and form decide that, and scores for the last alone: leaving out small p-values makes none smaller."
 )
 
-EARLIER = {"Documents that could not be judged are no tests. Which ones those are does not depend on any score.": _NO_TESTS}
+EARLIER = {
+    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.": _NO_TESTS,
+    "The text is read by the candidate's tokenizer in its one canonical way. Where the model had put the same letters together "
+    "from other tokens, this is not what it drew.": AS_DRAWN,
+}
 """Assumption of an earlier version -> its replacement."""
 
 ASSUMPTIONS = (

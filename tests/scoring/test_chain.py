@@ -107,7 +107,8 @@ def test_every_step_in_words() -> None:
     assert str(chain(tuple(STEPS), numbers)) == (
         "in this order: repetition penalty 1.1 and presence penalty 0.5 and frequency penalty 0.2 over the last 64 tokens, no "
         "3-gram twice, DRY 0.8 (base 1.75, from 2 tokens), top-n-sigma 1.5, temperature 0.7 give or take 0.5 by entropy "
-        "(exponent 1), top-k 40, top-p 0.9, min-p 0.1, typical-p 0.95, epsilon cutoff 0.0003, eta cutoff 0.0002, XTC 0.5 above 0.1"
+        "(exponent 1), top-k 40, top-p 0.9, min-p 0.1, typical-p 0.95, epsilon cutoff 0.0003, eta cutoff 0.0002, "
+        "XTC 0.5 above 0.1"
     )
     assert str(chain(LLAMA.order, {"mirostat": 1, "temperature": 0.8})) == (
         "in this order: temperature 0.8, mirostat 1 (tau 5, eta 0.1)"
