@@ -45,10 +45,15 @@ Several = Sequence[TokenScores]
 """The scores of one text in one reading, under each setting that finds some token of it all but impossible."""
 
 
-def hardly_drawn(scores: TokenScores) -> list[int]:
-    """Places of tokens that are all but impossible; none where there are so many that only another setting explains them."""
-    places: list[int] = np.flatnonzero(scores.logprob < UNLIKELY).tolist()
-    return places if len(places) <= max(3, MOST * len(scores)) else []
+def hardly_drawn(scores: TokenScores, start: int = 0) -> list[int]:
+    """Places of tokens that are all but impossible; none where there are so many that only another setting explains them.
+
+    Args:
+        scores: of a text.
+        start: how many characters at its beginning do not count towards so many.
+    """
+    places = np.flatnonzero(scores.logprob < UNLIKELY)
+    return list(map(int, places)) if (scores.char_start[places] >= start).sum() <= max(3, MOST * len(scores)) else []
 
 
 def as_drawn(
@@ -99,7 +104,7 @@ LED = (" ", "\n", "\n\n")
 """White space with which a model begins where a prompt does not end in any; interfaces and people take it off."""
 
 HEAD = 24
-"""Characters after the first word that are read to see how a text began."""
+"""Characters after the first word that are read to see how a text began: they may be as unlikely after it."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def beginnings(
         doubting = tuple(
             setting
             for setting, scores in by_setting.items()
-            if any(scores.char_start[place] < first for place in hardly_drawn(scores))
+            if any(scores.char_start[place] < first for place in hardly_drawn(scores, first + HEAD))
         )
         if not doubting:
             continue

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from llm_audit.scoring.generate import Sampler
-from llm_audit.scoring.reading import AHEAD, UNLIKELY, as_drawn, hardly_drawn
+from llm_audit.scoring.reading import (
+    AHEAD,
+    UNLIKELY,
+    Beginning,
+    as_drawn,
+    beginnings,
+    hardly_drawn,
+    without_doubtful_end,
+)
 from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
@@ -76,3 +84,33 @@ def test_tokens_are_doubted_where_they_are_few() -> None:
     many[::5] = UNLIKELY - 1
     assert hardly_drawn(replace(one, logprob=few)) == [3, 9]
     assert hardly_drawn(replace(one, logprob=many)) == []
+
+
+@pytest.mark.parametrize(("written", "cut"), [("", 0), ("\n", 1), ("  ", 2)])
+def test_white_space_that_was_changed_at_the_beginning_is_found(
+    session: Session, drawn: list[Prompted], written: str, cut: int
+) -> None:
+    texts = [replace(one, text=written + one.text[1:], token_ids=None) for one in drawn[:6]]
+    assert all(one.text.startswith(" ") for one in drawn[:6])
+    found = beginnings(session, texts, REQUEST, scored(session, texts))
+    assert found == [Beginning(" ", cut)] * 6
+    assert [beginning.whole(text.text) for beginning, text in zip(found, texts, strict=True)] == [one.text for one in drawn[:6]]
+    (whole,) = session.score([drawn[0]], REQUEST)
+    placed = found[0].placed(whole)
+    assert (placed.char_start[0], placed.char_end[-1]) == (max(0, cut - 1), len(texts[0].text))
+
+
+def test_a_beginning_that_may_have_been_drawn_is_left_as_it_is(session: Session, drawn: list[Prompted]) -> None:
+    texts = [replace(one, token_ids=None) for one in drawn]
+    assert beginnings(session, texts, REQUEST, scored(session, texts)) == [Beginning()] * len(texts)
+
+
+def test_a_last_word_that_was_cut_is_left_out_for_all(session: Session, drawn: list[Prompted]) -> None:
+    end = drawn[0].text.rindex(" ", 0, 150)
+    cut = Prompted(drawn[0].text[:end] + " qx", drawn[0].prompt)
+    (row,) = scored(session, [cut])
+    (warm,) = session.score([cut], REQUEST)
+    mine, rival = without_doubtful_end([row, {Decoding(): warm}], cut.text)
+    assert mine[COLD].char_end[-1] == rival[Decoding()].char_end[-1] == end
+    (whole,) = scored(session, [replace(drawn[0], text=drawn[0].text[:end], token_ids=None)])
+    assert without_doubtful_end([whole], drawn[0].text[:end]) == [whole]
