@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llm_audit.endpoints.envelope import clean
-from llm_audit.endpoints.records import PLACEHOLDER, Position, Token
+from llm_audit.endpoints.records import PLACEHOLDER, Ask, Position, Token
 
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
@@ -103,14 +103,16 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
     return Position(tokens[0], _number(numbers[0]), tuple(top))
 
 
-def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
-    """Number of positions that belong to an echoed prompt: all but those billed as answer, else by their offsets."""
+def prompt_length(logprobs: dict[str, Any], positions: Sequence[Position], completion: int | None, ask: Ask) -> int:
+    """Number of positions that belong to an echoed prompt: all but those billed as answer, else by their offsets, else by the
+    most tokens that the answer may have.
+    """
     if completion is not None:
-        return max(0, total - completion)
+        return max(0, len(positions) - completion)
     offsets = logprobs.get("text_offset")
-    if not isinstance(offsets, list):
-        return 0
-    return sum(1 for offset in offsets if isinstance(offset, int) and offset < characters)
+    if isinstance(offsets, list) and offsets:
+        return sum(1 for offset in offsets if isinstance(offset, int) and offset < len(ask.prompt))
+    return max(0, len(positions) - ask.max_tokens)
 
 
 def _number(value: object) -> float | None:
