@@ -16,7 +16,7 @@ from llm_audit.common.progress import Progress
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
-from llm_audit.detectors.membership.echo import EchoingEndpoint
+from llm_audit.detectors.membership.echo import CHECKS, EchoingEndpoint
 from llm_audit.detectors.membership.seed import Question, seed_for
 from llm_audit.detectors.membership.target import LanguageModel, Target
 from llm_audit.detectors.substitution.subject import endpoint_of
@@ -57,7 +57,7 @@ class Audit:
         """Open the model under audit, which runs here or behind an endpoint.
 
         Args:
-            texts: number of texts that the test reads, each of which is a request to an endpoint.
+            texts: number of texts that the test reads, each of which is a request to an endpoint, beside those that check it.
             fewer: how to need fewer of them, for an error.
 
         Raises:
@@ -67,7 +67,7 @@ class Audit:
             with self.target() as target:
                 yield target
             return
-        self.setup.check_requests(texts, fewer)
+        self.setup.check_requests(texts + CHECKS, fewer)
         source = self.setup.open()
         yield EchoingEndpoint(source, endpoint_of(source) or "a journal", self.progress)
 

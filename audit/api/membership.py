@@ -60,7 +60,7 @@ def order(
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited; an endpoint must return the log-probabilities of prompts (echo), and gets one request for
-            each of the (1 + draws) x shards texts.
+            each of the (1 + draws) x shards texts, and ten more.
         seed_file: seed registered before the test; written if it is not there.
         progress: called with the share of the work that is done.
 
@@ -119,7 +119,8 @@ def canary(
     Args:
         names: of canaries that `new_canary` has drawn; the commitment is checked first. Several are one test together.
         alpha: as for `order`.
-        setup: as for `order`; an endpoint gets one request for each string, and whoever runs it then knows the secret ones.
+        setup: as for `order`; an endpoint gets a request for each string and ten more: whoever runs it then knows the secret
+            ones.
         progress: as for `order`.
 
     Raises:

@@ -97,8 +97,8 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     prompt = prompt_of(data, choice)
     # Servers that echo a prompt may write it with another white space or a start token, but never more tokens than asked for.
     if ask.echo and ask.surface == "completions" and (text.startswith(ask.prompt) or len(raw) > ask.max_tokens):
+        split = prompt_length(choice["logprobs"], raw, usage[1], ask, text) if raw else 0
         text = text.removeprefix(ask.prompt)
-        split = prompt_length(choice["logprobs"], raw, usage[1], ask) if raw else 0
         prompt, raw = raw[:split] or prompt, raw[split:]
     mended, repairs = repaired(raw)
     # Where an echoed prompt ends is known by counts alone, which some servers get wrong by one.

@@ -16,13 +16,26 @@ from numpy.typing import NDArray
 from llm_audit.common.errors import NotAvailable
 from llm_audit.common.progress import Progress, silent
 from llm_audit.endpoints.defects import NO_NAME
+from llm_audit.endpoints.pieces import of_whole_text
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source
 
 SHORTEST_ANSWER = 1
 """Tokens that the endpoint has to write for each text, which nobody reads: some servers refuse to write none."""
 
-LONGEST_TOKEN = 32
-"""Letters that a first token may have whose text the endpoint does not return."""
+BEGINNINGS = (
+    "The house stood at the end of the road, and",
+    "She opened the letter that had come in the morning and",
+    "Most of the people in the village were",
+    "In the first week of the year the river",
+    "He looked at the clock on the wall and",
+)
+"""Prompts whose answers are read back as part of a prompt, to see whether a token has one log-probability in both."""
+
+TOLERANCE = 0.5
+"""Nats by which the two may differ, for servers that compute prompts and answers in different kernels."""
+
+CHECKS = 2 * len(BEGINNINGS)
+"""Requests of that comparison."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +72,52 @@ class EchoingEndpoint:
         Raises:
             NotAvailable: a text got no answer, or one that holds no sound log-probability for each of its tokens.
         """
+        self._check()
         named = sorted((hashlib.sha256(text.encode()).hexdigest(), text) for text in set(texts))
-        asks = [
-            Ask(f"text {digest[:16]}", text, "completions", SHORTEST_ANSWER, 0.0, top_logprobs=1, echo=True)
-            for digest, text in named
-        ]
-        outcomes = self.source.ask(asks, self.progress)
+        outcomes = self.source.ask([_echo(f"text {digest[:16]}", text) for digest, text in named], self.progress)
         if failures := [outcome for outcome in outcomes if isinstance(outcome, Failure)]:
             raise NotAvailable(
-                f"{len(failures):,} of {len(asks):,} texts got no answer, and the test needs one for each: "
+                f"{len(failures):,} of {len(named):,} texts got no answer, and the test needs one for each: "
                 f"{failures[0].reason} With --journal, the next run asks for those alone."
             )
         total = {outcome.ask.prompt: total_of(outcome) for outcome in outcomes if isinstance(outcome, Reply)}
         return np.array([total[text] for text in texts], dtype=np.float64)
+
+    def _check(self) -> None:
+        """Raise NotAvailable if tokens have other log-probabilities in a prompt than they had as an answer.
+
+        llama-cpp-python (0.3.36) gives each token of a prompt its probability *behind itself*: numbers that are of no text.
+        """
+        written = self.source.ask(
+            [
+                Ask(f"check {at}", prompt, "completions", SHORTEST_ANSWER, 1.0, top_logprobs=1, seed=at)
+                for at, prompt in enumerate(BEGINNINGS)
+            ]
+        )
+        answers = [answer for answer in written if isinstance(answer, Reply) and answer.usable]
+        prompts = [_echo(f"{answer.ask.name} in a prompt", answer.ask.prompt + answer.text) for answer in answers]
+        both = [
+            (answer.usable[0], echoed.prompt_positions[-1])
+            for answer, echoed in zip(answers, self.source.ask(prompts), strict=True)
+            if isinstance(echoed, Reply) and echoed.prompt_positions
+        ]
+        pairs = [
+            (answer.logprob, echoed.logprob)
+            for answer, echoed in both
+            if answer.logprob is not None and echoed.logprob is not None and answer.token.text == echoed.token.text
+        ]
+        other = [(answer, echoed) for answer, echoed in pairs if abs(answer - echoed) > TOLERANCE]
+        if 2 * len(other) > len(pairs):
+            raise NotAvailable(
+                "The endpoint gives a token another log-probability in a prompt than as an answer to the same words before it "
+                f"({other[0][1]:.2f} against {other[0][0]:.2f} nats; {len(other)} of {len(pairs)} tokens): its numbers for "
+                "prompts are not those of the texts, or shifted. Nothing follows from them."
+            )
+
+
+def _echo(name: str, text: str) -> Ask:
+    """The request for the log-probabilities of a text."""
+    return Ask(name, text, "completions", SHORTEST_ANSWER, 0.0, top_logprobs=1, echo=True)
 
 
 def total_of(reply: Reply) -> float:
@@ -94,18 +140,8 @@ def total_of(reply: Reply) -> float:
 
 
 def _whole(reply: Reply) -> bool:
-    """Whether the tokens of an echoed prompt are those of the whole prompt, as far as they are known by text.
-
-    Compared are ASCII letters and digits alone: start tokens, white space and pieces of UTF-8 are written in many ways.
-    """
-    texts = [position.token.text for position in reply.prompt_positions]
-    if not any(texts):
-        return reply.usage[0] is None or abs(reply.usage[0] - len(texts)) <= 1  # known by ids alone
-    echoed, asked = _plain("".join(texts)), _plain(reply.ask.prompt)
-    if not texts[0]:  # vLLM's tables do not say what the first token is
-        return asked.endswith(echoed) and len(asked) - len(echoed) <= LONGEST_TOKEN
-    return echoed.endswith(asked)
-
-
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text if letter.isascii() and letter.isalnum())
+    """Whether the tokens of an echoed prompt are those of the whole prompt, by text or, where they have none, by number."""
+    tokens = [position.token for position in reply.prompt_positions]
+    billed = reply.usage[0]
+    by_text = of_whole_text(tokens, reply.ask.prompt)
+    return by_text if by_text is not None else billed is None or abs(billed - len(tokens)) <= 1

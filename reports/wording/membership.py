@@ -98,7 +98,7 @@ WITHOUT_A_MODEL = "Can the suspect and the held-out texts be told apart without 
 
 
 ENDPOINT_MODEL = "the endpoint's model"
-"""What a claim calls a model behind an endpoint."""
+"""Name of a model behind an endpoint, in claims."""
 
 
 def claim_of_scores(subject: Membership, model: str) -> str:

@@ -75,11 +75,11 @@ def test_an_order_that_the_served_model_has_read(tool: Tool, url: str, tmp_path:
     ("args", "said"),
     [
         ("canary {name} --endpoint {url}", "the model's name there"),
-        ("canary {name} --endpoint {url} --model echoing --max-requests 99", "needs 100 requests, and at most 99"),
+        ("canary {name} --endpoint {url} --model echoing --max-requests 109", "needs 110 requests, and at most 109"),
         ("canary {name} --endpoint {url} --model echoing --offline", "are for a model that runs here"),
         ("canary {name} --journal j.jsonl", "--journal says how to ask an endpoint; name it with --endpoint"),
         ("canary {name} --endpoint http://127.0.0.1:9 --model echoing --attempts 1", "No connection"),
-        ("order {rows} --endpoint {url} --model echoing --max-requests 99", "needs 100 requests, and at most 99"),
+        ("order {rows} --endpoint {url} --model echoing --max-requests 109", "needs 110 requests, and at most 109"),
         ("order {rows} --endpoint {url} --model echoing --attempts 1", "maximum context length is 400 tokens"),
     ],
 )

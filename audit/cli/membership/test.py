@@ -32,7 +32,7 @@ CANARY = """
 NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
 checked first. Several canaries are one test together.
 
-With --endpoint each string is one request, the unpublished ones too: whoever runs it knows them afterwards.
+With --endpoint each string is one request, the unpublished ones too, beside ten: whoever runs it knows them afterwards.
 """
 CONTINUATION = """
 URL: of an OpenAI-compatible server that continues texts (the surface completions). It needs to return nothing but text.
@@ -43,7 +43,7 @@ or 64 requests of 16 tokens. Several canaries are one test together.
 ORDER = """
 DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
 
-With --endpoint each order is one request: (1 + --draws) times --shards.
+With --endpoint each order is one request: (1 + --draws) times --shards, beside ten.
 """
 PAIRED = """
 PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
