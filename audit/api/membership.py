@@ -1,7 +1,7 @@
 """Was this data in a model's training set? `llm_audit.membership`: one function a test, each with its null hypothesis.
 
-The model under audit is `setup.model`. A seed file registers the random numbers before the test; without one they follow from
-the data, the model and the settings.
+The model under audit is `setup.model`; for `canary` and `order` it may stand behind an endpoint, an `EndpointSetup`. A seed
+file registers the random numbers before the test; without one they follow from the data, the model and the settings.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.continuing import continuation, drawn_alike
+from llm_audit.api.endpoints import EndpointSetup
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
@@ -44,7 +45,7 @@ def order(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: Setup | EndpointSetup | None = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -58,12 +59,14 @@ def order(
         control: a model that cannot have seen the rows: what it prefers, too, is no trace of training.
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
-        setup: whose model is audited.
+        setup: whose model is audited; an endpoint must return the log-probabilities of prompts (echo), and gets one request for
+            each of the (1 + draws) x shards texts, and ten more.
         seed_file: seed registered before the test; written if it is not there.
         progress: called with the share of the work that is done.
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
+        NotAvailable: the endpoint did not answer for a text, or gives no sound log-probabilities of prompts.
 
     >>> report = llm_audit.membership.order(
     ...     "rows.jsonl", draws=19, alpha=0.05, provenance="We shuffled the rows.", setup=llm_audit.Setup(model="./my-model")
@@ -77,7 +80,10 @@ def order(
     rows = [item.text for item in data.items]
     with naming_left_out(data.malformed):
         orders.check(len(rows), draws, shards, alpha)
-    with audit.target() as target, audit.further(control) as other:
+    with (
+        audit.language_model((1 + draws) * shards, "ask for fewer draws or shards") as target,
+        audit.further(control) as other,
+    ):
         seed = audit.seed(target, "order", data.digest, draws, f"{shards} shards{audit.beyond(other)}")
         blinds, beyond = [blind_baseline.of_order(rows, seed)], None
         if other is not None:
@@ -102,18 +108,24 @@ def order(
 
 
 def canary(
-    names: StrPath | Iterable[StrPath], *, alpha: float = 0.01, setup: Setup | None = None, progress: Progress = silent
+    names: StrPath | Iterable[StrPath],
+    *,
+    alpha: float = 0.01,
+    setup: Setup | EndpointSetup | None = None,
+    progress: Progress = silent,
 ) -> Report:
     """Whether a published random string is more likely than its unpublished siblings.
 
     Args:
         names: of canaries that `new_canary` has drawn; the commitment is checked first. Several are one test together.
         alpha: as for `order`.
-        setup: as for `order`.
+        setup: as for `order`; an endpoint gets a request for each string and ten more: whoever runs it then knows the secret
+            ones.
         progress: as for `order`.
 
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
+        NotAvailable: as for `order`.
 
     >>> secret, kept, published = llm_audit.new_canary("ours", count=199)
     >>> report = llm_audit.membership.canary("ours", setup=llm_audit.Setup(model="./my-model"))
@@ -123,7 +135,8 @@ def canary(
     audit, names = Audit(alpha, setup, None, progress), listed(names)
     secrets = [canaries.check(name) for name in names]
     canaries.check_decidable(secrets, alpha)
-    with audit.target() as target:
+    strings = sum(secret.count + 1 for secret in secrets)
+    with audit.language_model(strings, "use fewer canaries") as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
     membership = run.concluded(
         alpha,
