@@ -26,7 +26,7 @@ if its probabilities fall off as in texts of the embedded model."""
 MOST = 0.1
 """Largest share of such tokens: a text with more was not written so, or so hot that one token more says nothing."""
 
-AHEAD = 16
+AHEAD = 64
 """Likeliest tokens of each place that are tried."""
 
 ROUNDS = 4
@@ -69,7 +69,7 @@ def as_drawn(
         session: of the model.
         texts: as they were scored.
         request: under which they were scored.
-        scored: their scores, under each setting in question; with the `AHEAD` likeliest tokens, one pass is saved.
+        scored: their scores, under each setting in question.
 
     Returns:
         As many texts, in order.
@@ -81,10 +81,6 @@ def as_drawn(
     if not states:
         return drawn
     tokenizer = load_tokenizer(session.model.folder)
-    for number, state in states.items():
-        if all(scored[number][setting].top_ids is not None for setting in doubting[number]):
-            state.update([scored[number][setting] for setting in doubting[number]], tokenizer)
-            drawn[number] = replace(texts[number], token_ids=state.ids or None)
     for _ in range(ROUNDS + 1):
         asked = [number for number, state in states.items() if not state.settled]
         if not asked:

@@ -24,7 +24,7 @@ from llm_audit.detectors.statistic import find
 from llm_audit.reports.wording import attribution as wording
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
-from llm_audit.scoring.reading import AHEAD, as_drawn, beginnings, without_doubtful_end
+from llm_audit.scoring.reading import as_drawn, beginnings, without_doubtful_end
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -129,9 +129,8 @@ def _read(
 ) -> list[Mapping[Decoding, TokenScores]]:
     """The scores of each text under each setting, where the prompt is known read as the model may have drawn it."""
     request = _request(settings, session)
-    whole = replace(request, top_k=0 if settings.prompt is None or decodings == (Decoding(),) else AHEAD)
 
-    def scored(some: Sequence[Prompted], request: Request = whole) -> list[Mapping[Decoding, TokenScores]]:
+    def scored(some: Sequence[Prompted]) -> list[Mapping[Decoding, TokenScores]]:
         by_text = session.score_each(some, request, decodings, progress)
         return [dict(zip(decodings, columns, strict=True)) for columns in by_text]
 
@@ -142,7 +141,7 @@ def _read(
     began = [replace(text, text=beginning.whole(text.text)) for text, beginning in zip(texts, begun, strict=True)]
     _anew(table, began, texts, scored)
     drawn = as_drawn(session, began, request, table)
-    _anew(table, drawn, began, lambda some: scored(some, request))
+    _anew(table, drawn, began, scored)
     return [
         {setting: beginning.placed(scores) for setting, scores in by_setting.items()}
         for beginning, by_setting in zip(begun, table, strict=True)

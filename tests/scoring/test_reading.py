@@ -11,7 +11,6 @@ import pytest
 
 from llm_audit.scoring.generate import Sampler
 from llm_audit.scoring.reading import (
-    AHEAD,
     UNLIKELY,
     Beginning,
     as_drawn,
@@ -48,14 +47,13 @@ def drawn(model: StoredModel) -> list[Prompted]:
     return [Prompted(sample.text, prompt, sample.token_ids) for prompt, sample in zip(prompts, samples, strict=True)]
 
 
-def scored(session: Session, texts: Sequence[Prompted], top_k: int = 0) -> list[Mapping[Decoding, TokenScores]]:
-    return [{COLD: one} for (one,) in session.score_each(texts, replace(REQUEST, top_k=top_k), (COLD,))]
+def scored(session: Session, texts: Sequence[Prompted]) -> list[Mapping[Decoding, TokenScores]]:
+    return [{COLD: one} for (one,) in session.score_each(texts, REQUEST, (COLD,))]
 
 
-@pytest.mark.parametrize("top_k", [0, AHEAD])
-def test_words_that_were_drawn_otherwise_are_found(session: Session, drawn: list[Prompted], top_k: int) -> None:
+def test_words_that_were_drawn_otherwise_are_found(session: Session, drawn: list[Prompted]) -> None:
     texts = [replace(one, token_ids=None) for one in drawn]
-    before = scored(session, texts, top_k)
+    before = scored(session, texts)
     otherwise = [
         number
         for number, (one, found) in enumerate(zip(drawn, before, strict=True))
