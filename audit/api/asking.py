@@ -47,7 +47,7 @@ class Audit:
         """Open the model under audit, which runs here. Raises InvalidConfiguration: it is an endpoint."""
         if isinstance(self.setup, EndpointSetup):
             raise InvalidConfiguration(
-                "This test reads with a model that runs here; of an endpoint, ask for the tests canary, order or continuation."
+                "This test reads with a model that runs here; canary, order, paired and continuation can ask an endpoint."
             )
         with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
             yield Target(session, self.progress)

@@ -1,7 +1,8 @@
 """Was this data in a model's training set? `llm_audit.membership`: one function a test, each with its null hypothesis.
 
-The model under audit is `setup.model`; for `canary` and `order` it may stand behind an endpoint, an `EndpointSetup`. A seed
-file registers the random numbers before the test; without one they follow from the data, the model and the settings.
+The model under audit is `setup.model`; for `canary`, `order` and `paired` it may stand behind an endpoint, an
+`EndpointSetup`. A seed file registers the random numbers before the test; without one they follow from the data, the model
+and the settings.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def paired(
     provenance: str = "",
     control: str | None = None,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: Setup | EndpointSetup | None = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -166,9 +167,13 @@ def paired(
             finding.
         control: as for `order`.
         alpha: as for `order`.
-        setup: as for `order`.
+        setup: as for `order`; an endpoint gets a request for each version and ten more.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    Raises:
+        InvalidInput: there are too few pairs to come to a decision, or versions that do not go together.
+        NotAvailable: as for `order`.
 
     >>> report = llm_audit.membership.paired(
     ...     "pairs.jsonl", provenance="A coin chose the published version.", setup=llm_audit.Setup(model="./my-model")
@@ -181,7 +186,8 @@ def paired(
     with naming_left_out(pairs.malformed):
         pairs_of.check(pairs.items, alpha)
     choices = len({pair.document for pair in pairs.items})
-    with audit.target() as target, audit.further(control) as other:
+    versions = sum(1 + len(pair.private) for pair in pairs.items)
+    with audit.language_model(versions, "test fewer pairs") as target, audit.further(control) as other:
         seed = audit.seed(target, "paired", pairs.digest, DRAWS, audit.beyond(other))
         blinds, beyond = [blind_baseline.of_versions(pairs.items, seed)], None
         if other is not None:

@@ -66,11 +66,22 @@ class EchoingEndpoint:
     def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(n,) log-probability of each text, nats, but for its first token where the endpoint gives it none.
 
-        Texts are asked for in the order of their digests, which are their names: neither place nor name of a request depends
-        on which text was published.
-
         Raises:
             NotAvailable: a text got no answer, or one that holds no sound log-probability for each of its tokens.
+        """
+        scored = self._scored(texts)
+        return np.array([scored[text].sum() for text in texts], dtype=np.float64)
+
+    def means(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) mean log-probability of the tokens of each text that have one, nats; 0: none has. Raises as `totals` does."""
+        scored = self._scored(texts)
+        return np.array([scored[text].mean() if len(scored[text]) else 0.0 for text in texts], dtype=np.float64)
+
+    def _scored(self, texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Text -> log-probabilities of its tokens.
+
+        Texts are asked for in the order of their digests, which are their names: neither place nor name of a request depends
+        on which text was published.
         """
         self._check()
         named = sorted((hashlib.sha256(text.encode()).hexdigest(), text) for text in set(texts))
@@ -80,8 +91,7 @@ class EchoingEndpoint:
                 f"{len(failures):,} of {len(named):,} texts got no answer, and the test needs one for each: "
                 f"{failures[0].reason} With --journal, the next run asks for those alone."
             )
-        total = {outcome.ask.prompt: total_of(outcome) for outcome in outcomes if isinstance(outcome, Reply)}
-        return np.array([total[text] for text in texts], dtype=np.float64)
+        return {outcome.ask.prompt: logprobs_of(outcome) for outcome in outcomes if isinstance(outcome, Reply)}
 
     def _check(self) -> None:
         """Raise NotAvailable if tokens have other log-probabilities in a prompt than they had as an answer.
@@ -120,8 +130,12 @@ def _echo(name: str, text: str) -> Ask:
     return Ask(name, text, "completions", SHORTEST_ANSWER, 0.0, top_logprobs=1, echo=True)
 
 
-def total_of(reply: Reply) -> float:
-    """The log-probability of an echoed prompt, nats. Raises NotAvailable: it is missing for a part of it, or not sound."""
+def logprobs_of(reply: Reply) -> NDArray[np.float64]:
+    """(m,) log-probabilities of the tokens of an echoed prompt, nats; the first token may have none.
+
+    Raises:
+        NotAvailable: they are missing for a part of the prompt, or not sound.
+    """
     positions = reply.prompt_positions
     if not positions or (len(positions) > 1 and all(position.logprob is None for position in positions)):
         raise NotAvailable(
@@ -136,7 +150,7 @@ def total_of(reply: Reply) -> float:
             "The endpoint returned log-probabilities of another text than the prompt, or of a part of it: the prompt may be "
             "too long for the model."
         )
-    return float(sum(position.logprob or 0.0 for position in scored))
+    return np.array([position.logprob for position in scored], dtype=np.float64)
 
 
 def _whole(reply: Reply) -> bool:

@@ -27,7 +27,7 @@ OVERLAP = 256
 
 
 class LanguageModel(Protocol):
-    """A model under audit, of which a test needs no more than the log-probability of whole texts."""
+    """A model under audit, of which a test needs no more than the log-probabilities of texts, summed or averaged."""
 
     @property
     def digest(self) -> str:
@@ -43,6 +43,9 @@ class LanguageModel(Protocol):
 
     def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(n,) log-probability of each whole text, nats."""
+
+    def means(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) mean log-probability of a token of each text, as far as it fits into one window, nats; 0: no token has one."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,11 @@ class Target:
         """
         scored = self._checked(texts, self._overlapping, self.progress)
         return np.array([scores.logprob.sum(dtype=np.float64) for scores in scored], dtype=np.float64)
+
+    def means(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) mean log-probability of the first `room` tokens of each text, nats per token; 0: no token has one."""
+        scored = self.beginnings(texts)
+        return np.array([scores.logprob.mean(dtype=np.float64) if len(scores) else 0.0 for scores in scored], dtype=np.float64)
 
     def likeliest(self, texts: Sequence[Prompted]) -> Iterator[NDArray[np.int64]]:
         """Yield, for each text, the (m,) likeliest tokens at its places, given all earlier tokens in the window.

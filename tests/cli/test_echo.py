@@ -71,6 +71,17 @@ def test_an_order_that_the_served_model_has_read(tool: Tool, url: str, tmp_path:
     assert unstated["verdict"] == "inconclusive"
 
 
+def test_pairs_of_which_the_served_model_has_read_one_side(tool: Tool, url: str, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [json.dumps({"public": public, "private": private}) for public, private in world().pairs[64][:12]]
+    pairs.write_text("\n".join(rows))
+    options = [pairs, "--provenance", "A coin chose."]
+    served = subject_of(tool, "paired", [*options, "--endpoint", url, "--model", "echoing"], 1)
+    local = subject_of(tool, "paired", [*options, "--model", MODEL], 1)
+    tables = [[number for row in subject["tests"][-1]["evidence"]["table"] for number in row] for subject in (served, local)]
+    assert tables[0] == pytest.approx(tables[1], abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

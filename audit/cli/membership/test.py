@@ -48,6 +48,8 @@ With --endpoint each order is one request: (1 + --draws) times --shards, beside 
 PAIRED = """
 PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
 them). A coin must have decided which version was published; a field document names items that one coin decided.
+
+With --endpoint each version is one request, beside ten.
 """
 WATERMARK = """
 MARKED: texts that carry the mark: JSON lines with a text (and perhaps token_ids), text files or folders. The model reads
@@ -132,6 +134,7 @@ def order(paths: tuple[str, ...], output: Output, **options: Any) -> int:
 @CHANCE
 @CONTROL
 @audit_options
+@echo_options
 def paired(path: Path, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     return output.run("membership.paired", path, **options)
