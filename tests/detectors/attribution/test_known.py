@@ -305,7 +305,7 @@ def test_a_greedy_text_whose_tokens_its_tokenizer_does_not_give_back_is_not_refu
     model = Store(tmp_path).resolve(str(MODEL), offline=True)
     authors = [Author(Candidate.parse(f"m@template=none,temperature={each}"), "candidate", Session(model)) for each in (0, 1)]
     (greedy,), tokenizer, reread = authors[0].candidate.decodings, load_tokenizer(model.folder), 0
-    for prompt, sample in zip(PROMPTS, Sampler(model)(PROMPTS, greedy, 100, 1), strict=True):
+    for prompt, sample in zip(PROMPTS[1:2], Sampler(model)(PROMPTS[1:2], greedy, 100, 1), strict=True):
         raw = RawText("drawn", "0" * 64, "utf-8", sample.text, len(sample.text))
         (document,) = judge_texts([(raw, person())], authors, Settings(0.01, prompt, find_rules()))
         assert [one.verdict for one in document.attributions] == [Authorship.WRITTEN_BY, Authorship.NOT_WRITTEN_BY]
