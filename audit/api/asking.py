@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, plain_setup
 from llm_audit.common.progress import Progress
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.membership.base import MembershipScore
@@ -18,7 +18,6 @@ from llm_audit.detectors.membership.seed import Question, seed_for
 from llm_audit.detectors.membership.target import Target
 from llm_audit.results import Conditions, Membership
 from llm_audit.scoring.session import Session
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
 Paths = StrPath | Iterable[StrPath]
@@ -29,19 +28,19 @@ class Audit:
     """Arguments that all membership tests share, and the steps made from them: open the model, derive the seed, report."""
 
     alpha: float
-    setup: Setup | None
+    setup: AnySetup
     seed_file: StrPath | None
     progress: Progress
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
-        self.setup = self.setup or Setup()
+        self.setup = plain_setup(self.setup)
         self.started = now()
 
     @contextmanager
     def target(self) -> Iterator[Target]:
         """Open the model under audit."""
-        with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
+        with replace(plain_setup(self.setup), reference=None).session(self.progress) as session:
             yield Target(session, self.progress)
 
     @contextmanager
@@ -50,7 +49,7 @@ class Audit:
         if model is None:
             yield None
             return
-        with replace(self.setup or Setup(), model=model, reference=None).session(self.progress) as session:
+        with replace(plain_setup(self.setup), model=model, reference=None).session(self.progress) as session:
             yield Target(session)
 
     def seed(self, target: Target, test: str, data: str, draws: int, settings: str = "") -> str:

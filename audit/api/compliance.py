@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.running import StrPath
 from llm_audit.api.stored import content_of, read_report
 from llm_audit.common.errors import InvalidInput
@@ -17,6 +18,7 @@ from llm_audit.verification import verify
 class Compliance(ComplianceReport):
     """A framework's requirements, each with the evidence that one audit report holds, as a Python user gets them."""
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the compliance report in the format that the path's suffix names: .html, .pdf, .md or .json.
 
@@ -31,13 +33,14 @@ class Compliance(ComplianceReport):
         write(path, choose(path, RENDERERS)(self))
 
 
+@checked
 def file_compliance(
-    source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
+    source: StrPath | bytes, framework: StrPath, claims: Mapping[str, str] | None = None, *, name: str | None = None
 ) -> Compliance:
     """The compliance report of a stored report: what a framework asks, and the evidence that the report holds.
 
     Args:
-        source: a file, or the content of one.
+        source: a file, or its content as bytes.
         framework: "eu-ai-act-50", "nist-ai-600-1", "generic", or a .toml file.
         claims: what only the user can state, by name; printed as unverified.
         name: what errors call the report.
@@ -62,5 +65,5 @@ def file_compliance(
             f"{called} does not hold, so it is not filed: {mismatches[0].path} is not what follows from the rest of it. "
             "`llm-audit verify` names all such fields."
         )
-    filed = assess(report, *load(framework), dict(claims or {}), hashlib.sha256(content).hexdigest())
+    filed = assess(report, *load(os.fspath(framework)), dict(claims or {}), hashlib.sha256(content).hexdigest())
     return Compliance.model_construct(**dict(filed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.endpoints import EndpointSetup
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, listed
@@ -21,6 +22,7 @@ from llm_audit.results import Conditions
 from llm_audit.setup.manifest import collect, now
 
 
+@checked
 def continuation(
     endpoint: EndpointSetup,
     names: StrPath | Iterable[StrPath],

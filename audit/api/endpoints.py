@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from llm_audit import results
+from llm_audit.api.arguments import check_fields, checked
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
@@ -36,7 +37,6 @@ from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.key import read_key
 from llm_audit.endpoints.limits import Limits
 from llm_audit.endpoints.probe import Capabilities, probe
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
 Surface = Literal["chat", "completions"]
@@ -62,6 +62,9 @@ class EndpointSetup:
         max_requests: cap on requests sent, repeats included.
         max_tokens: cap on tokens of prompts and answers, as billed.
 
+    Raises:
+        InvalidConfiguration: an attribute holds what it cannot hold. Whether they go together is seen when it is opened.
+
     >>> llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model", max_requests=100).attempts
     4
     """
@@ -69,17 +72,20 @@ class EndpointSetup:
     url: str | None = None
     model: str | None = None
     key_env: str | None = None
-    key_file: Path | None = None
+    key_file: StrPath | None = None
     headers: tuple[str, ...] = field(default=(), repr=False)
     headers_env: tuple[str, ...] = ()
-    journal: Path | None = None
-    replay: Path | None = None
+    journal: StrPath | None = None
+    replay: StrPath | None = None
     timeout: float = 120.0
     attempts: int = 4
     concurrency: int = 4
     per_second: float | None = None
     max_requests: int | None = None
     max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def check(self) -> None:
         """Refuse attributes that are missing or do not go together. Raises InvalidConfiguration."""
@@ -119,6 +125,7 @@ class EndpointSetup:
         return finished(report, started, [*named, self.journal, self.replay], (*secrets, *((key,) if key else ())))
 
 
+@checked
 def audit_endpoint(
     endpoint: EndpointSetup,
     prompts: StrPath | None = None,
@@ -132,7 +139,7 @@ def audit_endpoint(
     texts: int | None = None,
     sequential: bool = False,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Report:
     """Whether an endpoint answers like the model that it claims to serve.
@@ -165,7 +172,7 @@ def audit_endpoint(
     'consistent'
     """
     check_alpha(alpha)
-    started, setup = now(), setup or Setup()
+    started, setup = now(), plain_setup(setup)
     settings = Settings(
         requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
         alpha=alpha, sequential=sequential,
@@ -197,6 +204,7 @@ def audit_endpoint(
     return endpoint.finished(report, started, [prompts, *trusted])
 
 
+@checked
 def record_endpoint(
     endpoint: EndpointSetup,
     prompts: StrPath,
@@ -239,6 +247,7 @@ def record_endpoint(
     return record(source, probe(source), chosen, surface, questions, repeats, settings, progress)
 
 
+@checked
 def watch_endpoint(
     endpoint: EndpointSetup,
     baseline: StrPath,
@@ -295,7 +304,8 @@ def watch_endpoint(
 
 def _check_goes_on(endpoint: EndpointSetup, path: Path, surface: Surface, border_inputs: bool) -> None:
     """Refuse a journal of an earlier run, unless it is this one, of border inputs, that was interrupted."""
-    if endpoint.journal is None or not endpoint.journal.exists():
+    journal = None if endpoint.journal is None else Path(endpoint.journal)
+    if journal is None or not journal.exists():
         return
     assert endpoint.model  # as there is a journal to write
     stored = baselines.read(path, endpoint.model, surface) if path.exists() else None
@@ -303,8 +313,8 @@ def _check_goes_on(endpoint: EndpointSetup, path: Path, surface: Surface, border
         raise InvalidConfiguration(
             "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
         )
-    if endpoint.journal.stat().st_size:
-        border_watch.check_goes_on(Replay(endpoint.journal), stored, surface, datetime.now(UTC))
+    if journal.stat().st_size:
+        border_watch.check_goes_on(Replay(journal), stored, surface, datetime.now(UTC))
 
 
 def _baseline(source: Endpoint | Replay, path: Path, rows: int, surface: Surface, border_inputs: bool) -> int:
@@ -333,6 +343,7 @@ class EndpointProbe:
     tests: list[Allowance]
 
 
+@checked
 def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
     """Probe an endpoint with some twenty short questions: which fields it really returns.
 
@@ -359,6 +370,7 @@ class AuditPlan:
     tests: list[Plan]
 
 
+@checked
 def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: float = 0.9, tokens: int = 8) -> AuditPlan:
     """Plan how many requests each test needs to find a substitution, before money is spent.
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.keys import marker_of
-from llm_audit.api.running import StrPath, listed
+from llm_audit.api.running import AnySetup, StrPath, listed, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.common.terminal import terminal_safe
-from llm_audit.setup import Setup
 
 if TYPE_CHECKING:
     from llm_audit.detectors.attribution.candidate import Candidate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "card_of", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
 
 
+@checked
 def generate(
     author: str | None,
     output: StrPath,
@@ -37,7 +38,7 @@ def generate(
     seed: int = 0,
     watermark: StrPath | None = None,
     scheme: str | None = None,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> int:
     """Draw texts from a model into a file, with prompt, tokens and settings, for calibration and tests; return how many.
@@ -67,7 +68,7 @@ def generate(
 
     if (count is not None and count < 1) or max_tokens < 1:
         raise InvalidConfiguration("At least one text of one token is drawn: count and max_tokens must be 1 or more.")
-    candidate, output, setup = _author(author), Path(output), setup or Setup()
+    candidate, output, setup = _author(author), Path(output), plain_setup(setup)
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     prompt_texts = read_prompts(Path(prompts)) if prompts else [""]
@@ -135,6 +136,7 @@ def _line(settings: dict[str, Any], sample: Sample, mark: dict[str, Any]) -> byt
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
+@checked
 def train(
     paths: StrPath | Sequence[StrPath],
     name: str,
@@ -145,7 +147,7 @@ def train(
     schedule: dict[str, Any] | None = None,
     text_field: str = "text",
     label_field: str = "label",
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> tuple[Head, Path]:
@@ -186,7 +188,7 @@ def train(
         on_note(note)
     texts = [text for text in data.texts if text.label != "machine-revised"]
     check_trainable(texts)
-    with (setup or Setup()).session(progress) as session:
+    with plain_setup(setup).session(progress) as session:
         stages = named(progress, "Scoring"), named(progress, "Training")
         settings = {"seed": 0} | (schedule or {})
         head = train_and_save(session, data, texts, target, kind, features, loss, settings, *stages)
@@ -210,13 +212,14 @@ def card_of(head: Head, target: Path) -> str:
     return "\n".join(lines)
 
 
+@checked
 def count_frequencies(
     corpus: StrPath | Sequence[StrPath],
     output: StrPath,
     *,
     name: str | None = None,
     text_field: str = "text",
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Counted:
     """Count a corpus with a model's tokenizer, for DC-PDD.
@@ -238,7 +241,7 @@ def count_frequencies(
     from llm_audit.scoring.tokenizer import load_tokenizer
 
     paths, output = [Path(path) for path in listed(corpus)], Path(output)
-    with replace(setup or Setup(), cache=False).session(progress) as session:
+    with replace(plain_setup(setup), cache=False).session(progress) as session:
         tokenizer = load_tokenizer(session.model.folder)
     return count_corpus(
         paths,
@@ -251,6 +254,7 @@ def count_frequencies(
     )
 
 
+@checked
 def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "") -> tuple[Secret, Path, Path]:
     """Draw random strings, one of them to be published, and write a commitment to the others.
 

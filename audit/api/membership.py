@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.continuing import continuation, drawn_alike
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, finished, listed
+from llm_audit.api.running import AnySetup, StrPath, finished, listed
 from llm_audit.api.screening import score
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import blind_baseline, clusters, run
@@ -26,7 +27,6 @@ from llm_audit.detectors.membership import paired as pairs_of
 from llm_audit.detectors.membership.collection import naming_left_out, read_collection
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
 __all__ = ["blind", "canary", "continuation", "dataset", "identifier", "order", "paired", "score", "watermark"]
@@ -35,6 +35,7 @@ DRAWS = 9999
 """Number of permutations, in the tests whose permutations need no further pass of the model."""
 
 
+@checked
 def order(
     paths: Paths,
     *,
@@ -44,7 +45,7 @@ def order(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -101,8 +102,9 @@ def order(
     )  # fmt: skip
 
 
+@checked
 def canary(
-    names: StrPath | Iterable[StrPath], *, alpha: float = 0.01, setup: Setup | None = None, progress: Progress = silent
+    names: StrPath | Iterable[StrPath], *, alpha: float = 0.01, setup: AnySetup = None, progress: Progress = silent
 ) -> Report:
     """Whether a published random string is more likely than its unpublished siblings.
 
@@ -134,13 +136,14 @@ def canary(
     return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=names)
 
 
+@checked
 def paired(
     path: StrPath,
     *,
     provenance: str = "",
     control: str | None = None,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -193,13 +196,14 @@ def paired(
     )  # fmt: skip
 
 
+@checked
 def identifier(
     paths: Paths,
     *,
     draws: int = 19,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -240,6 +244,7 @@ def identifier(
     return audit.finished(membership, target, (identifiers.rule.code,), [data], named=paths)
 
 
+@checked
 def dataset(
     paths: Paths,
     held_out: Paths,
@@ -248,7 +253,7 @@ def dataset(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -307,6 +312,7 @@ def dataset(
     )  # fmt: skip
 
 
+@checked
 def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: str = "text") -> Report:
     """Can suspect and held-out texts be told apart without any model? Then no score of them means anything.
 

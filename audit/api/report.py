@@ -9,7 +9,8 @@ from collections import Counter
 from typing import Any
 
 from llm_audit import results
-from llm_audit.common.errors import NotAvailable
+from llm_audit.api.arguments import checked
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 
 
 class Report(results.Report):
@@ -39,13 +40,22 @@ class Report(results.Report):
         """The report as an instance of this class, with its methods."""
         return cls.model_construct(_fields_set=report.model_fields_set, **dict(report))
 
+    @checked
     def render(self, format_: str) -> str | bytes:
-        """The report in a format, given by its name ("json", "html", "sarif"): text, or bytes for PDF."""
+        """The report in a format, given by its name ("json", "html", "sarif"): text, or bytes for PDF.
+
+        Raises:
+            InvalidConfiguration: no format has this name.
+            NotAvailable: the format needs a package that is not installed.
+        """
         from llm_audit.detectors.registry import described
         from llm_audit.reports.formats import FORMATS
 
+        if format_ not in FORMATS:
+            raise InvalidConfiguration(f"There is no format {format_!r}; choose from {', '.join(FORMATS)}.")
         return FORMATS[format_].renderer()(self, described)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report in the format that the path's suffix names: .html, .pdf, .json, .jsonl, .sarif, .xml, .md and more.
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished, listed, prompt_in
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, plain_setup, prompt_in
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes", "watermark_table"]
 
 
+@checked
 def watermark(
     texts: Texts = (),
     keys: StrPath | Sequence[StrPath] = (),
@@ -40,7 +42,7 @@ def watermark(
     anytime: bool = False,
     calibrate: StrPath | None = None,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     text_field: str = "text",
     keep_text: bool = True,
     progress: Progress = silent,
@@ -93,7 +95,7 @@ def watermark(
     if not texts and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
     needs = bool(texts) or prompt is not None or calibrate is not None or bool(tokenizers)
-    readers = readers_of(tokenizers, setup or Setup(), prompt, progress) if needs else ()
+    readers = readers_of(tokenizers, plain_setup(setup), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
     if calibrate is not None:
@@ -113,13 +115,14 @@ def watermark(
     return finished(report, started, [*named, *files, prompt, *tokenizers])
 
 
+@checked
 def new_watermark_key(
     path: StrPath,
     scheme: str,
     *,
     parameters: Mapping[str, Any] | None = None,
     note: str | None = None,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> str:
     """Draw a key from the system's source of randomness, and write it where only its owner can read it.
@@ -152,7 +155,7 @@ def new_watermark_key(
     if setup is not None:
         from llm_audit.scoring.vocabulary import tokens_of
 
-        with replace(setup, reference=None, cache=False).session(progress) as session:
+        with replace(plain_setup(setup), reference=None, cache=False).session(progress) as session:
             digest, size = tokens_of(session.model)
         if "vocab_size" in cls.model_fields:
             values.setdefault("vocab_size", size)
@@ -162,6 +165,7 @@ def new_watermark_key(
     return key.id
 
 
+@checked
 def probe_watermark(
     endpoint: EndpointSetup,
     *,

@@ -110,6 +110,8 @@ class Stretch(Model):
 class Document(Model):
     """One text with all results about it."""
 
+    in_a_line = ("name", "verdict", "p_value")
+
     kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")
     sha256: str | None = Field(description="of the raw bytes; None if they could not be read")
