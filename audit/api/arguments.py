@@ -12,7 +12,7 @@ from io import IOBase
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from llm_audit.common.errors import InvalidConfiguration
 
@@ -28,6 +28,35 @@ CLASSES = {"Loaded": "what llm_audit.load_policy returns", "OpenSetup": HIDDEN}
 """Name of a class that `llm_audit` does not offer -> what it is called in an error; what is hidden is left out."""
 
 
+class Range(NamedTuple):
+    """The numbers of an interval, stated beside a type: `Annotated[int, Range(1)]` is a whole number of at least 1.
+
+    Attributes:
+        low: the lower end.
+        high: the upper end; None: there is none.
+        ends: which ends belong to it: "[]" both, "(]" the upper one, "()" neither.
+    """
+
+    low: float
+    high: float | None = None
+    ends: Literal["[]", "(]", "()"] = "[]"
+
+    def holds(self, value: float) -> bool:
+        """Whether a number, which may be NaN, is in the interval."""
+        above = value > self.low or (self.ends[0] == "[" and value == self.low)
+        return above and (self.high is None or value < self.high or (self.ends[1] == "]" and value == self.high))
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"{self.low:g} or more" if self.ends[0] == "[" else f"a number above {self.low:g}"
+        if self.ends == "[]":
+            return f"from {self.low:g} to {self.high:g}"
+        return f"a number above {self.low:g} and {'at most' if self.ends[1] == ']' else 'below'} {self.high:g}"
+
+
+Count = Annotated[int, Range(1)]
+
+
 def checked(function: Public) -> Public:
     """The function, which first refuses arguments that are not of the types that it states.
 
@@ -38,7 +67,7 @@ def checked(function: Public) -> Public:
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         bound = inspect.signature(function).bind(*given, **named)
-        check_types(bound.arguments, _stated(function))
+        check_types(bound.arguments, types_of(function))
         return function(*given, **named)
 
     return call  # type: ignore[return-value]  # of the same signature
@@ -46,7 +75,7 @@ def checked(function: Public) -> Public:
 
 def check_fields(thing: Any) -> None:
     """Refuse a dataclass with a field that is not of the type that it states. Raises InvalidConfiguration."""
-    check_types({name: getattr(thing, name) for name in thing.__dataclass_fields__}, _stated(thing.__class__))
+    check_types({name: getattr(thing, name) for name in thing.__dataclass_fields__}, types_of(thing.__class__))
 
 
 def check_types(values: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
@@ -67,9 +96,9 @@ class _Names(dict[str, Any]):
 
 
 @cache
-def _stated(thing: Any) -> dict[str, Any]:
-    """Name of a parameter or field -> its type."""
-    return get_type_hints(thing, localns=_Names({**vars(builtins), **vars(sys.modules[thing.__module__])}))
+def types_of(thing: Any) -> dict[str, Any]:
+    """Name of each parameter or field -> its type; `Any` where that is imported for type checkers alone."""
+    return get_type_hints(thing, localns=_Names({**vars(builtins), **vars(sys.modules[thing.__module__])}), include_extras=True)
 
 
 def fits(value: Any, stated: Any) -> bool:
@@ -80,6 +109,8 @@ def fits(value: Any, stated: Any) -> bool:
     origin, inner = get_origin(stated), get_args(stated)
     if origin in (Union, UnionType):
         return any(fits(value, kind) for kind in inner)
+    if origin is Annotated:
+        return fits(value, inner[0]) and inner[1].holds(value)
     if origin is Literal:
         return isinstance(value, str) and value in inner
     if origin is os.PathLike or stated in (str, bytes):
@@ -125,7 +156,8 @@ def _is_list(stated: Any) -> bool:
 def words(stated: Any) -> str:
     """A type as an error names it: "a path or None"."""
     named = list(dict.fromkeys(_named(stated)))
-    return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    between = ", or " if any(" or " in name or " and " in name for name in named) else " or "
+    return between.join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
 def _named(stated: Any) -> list[str]:
@@ -133,6 +165,8 @@ def _named(stated: Any) -> list[str]:
     origin, inner = get_origin(stated), get_args(stated)
     if origin in (Union, UnionType):
         return _named_parts(inner)
+    if origin is Annotated:
+        return [str(inner[1])]
     if origin is Literal:
         return [repr(value) for value in inner]
     if origin is Callable or getattr(stated, "_is_protocol", False):

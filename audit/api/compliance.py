@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from llm_audit.api.arguments import checked
+from llm_audit.api.report import framed
 from llm_audit.api.running import StrPath
 from llm_audit.api.stored import content_of, read_report
 from llm_audit.common.errors import InvalidInput
@@ -31,6 +34,19 @@ class Compliance(ComplianceReport):
         from llm_audit.reports.write import write
 
         write(path, choose(path, RENDERERS)(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole compliance report as parsed JSON: dictionaries, lists, strings and numbers."""
+        from llm_audit.reports.compliance.render import render_json
+
+        content: dict[str, Any] = json.loads(render_json(self))
+        return content
+
+    def _repr_html_(self) -> str:
+        """The page of the compliance report for a notebook."""
+        from llm_audit.reports.compliance.render import render_html
+
+        return framed(render_html(self))
 
 
 @checked

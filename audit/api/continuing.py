@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from llm_audit.api.arguments import checked
+from llm_audit.api.arguments import Count, checked
 from llm_audit.api.endpoints import EndpointSetup
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, listed
@@ -27,7 +27,7 @@ def continuation(
     endpoint: EndpointSetup,
     names: StrPath | Iterable[StrPath],
     *,
-    continuations: int = 8,
+    continuations: Count = 8,
     alpha: float = 0.01,
     progress: Progress = silent,
 ) -> Report:
@@ -54,7 +54,7 @@ def continuation(
     check_alpha(alpha)
     endpoint.check()
     started, names = now(), listed(names)
-    secrets = [canaries.check(name) for name in names]
+    secrets = canaries.check_all(names)
     needed = continued.check(secrets, continuations, alpha)
     if endpoint.max_requests is not None and endpoint.max_requests < needed:
         raise InvalidConfiguration(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from llm_audit.api.arguments import checked
+from llm_audit.api.arguments import Count, Range, checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
@@ -69,7 +69,7 @@ def scan(
     alpha: float = 0.05,
     setup: AnySetup = None,
     text_field: str = "text",
-    limit: int | None = None,
+    limit: Count | None = None,
     shard: tuple[int, int] | None = None,
     engine: Literal["local", "ray"] = "local",
     results: str | None = None,
@@ -77,7 +77,7 @@ def scan(
     policy: str | None = None,
     id_field: str | None = None,
     keep: Sequence[str] = (),
-    max_bad_rows: int | None = None,
+    max_bad_rows: Annotated[int, Range(0)] | None = None,
     on_tally: Callable[[Tally], None] = lambda tally: None,
 ) -> Scan:
     """Judge every document of a corpus. Called again with the same arguments, an interrupted scan continues.
@@ -176,7 +176,7 @@ def bench(
         text_field: field of each line that holds the text.
         label_field: field that holds the label.
         setup: as for `detect`.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: no text is left to judge, or a label is wrong.

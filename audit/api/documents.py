@@ -102,15 +102,16 @@ def detect(
     """Was this text machine-generated? Compare each text with human writing.
 
     Args:
-        texts: see `Texts`; strings are paths, a text in memory is a `Text`. An input that cannot be read becomes a document
-            with the verdict "error", and stops no other.
+        texts: one or several: strings are paths of files, folders or patterns; a text in memory is a `Text`. A path that is
+            named twice counts once. An input that cannot be read becomes a document with the verdict "error", whose
+            `summary` says why, and stops no other.
         alpha: the share of human texts that you accept to flag by mistake.
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
         include: kinds of text other than running text, which are not scored by default, to be scored all the same:
             "headings", "quotes", "tables", "captions", "references", "forms".
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
     Returns:

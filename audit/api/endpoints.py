@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from llm_audit import results
-from llm_audit.api.arguments import check_fields, checked
+from llm_audit.api.arguments import Count, Range, check_fields, checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
@@ -77,12 +77,12 @@ class EndpointSetup:
     headers_env: tuple[str, ...] = ()
     journal: StrPath | None = None
     replay: StrPath | None = None
-    timeout: float = 120.0
-    attempts: int = 4
-    concurrency: int = 4
-    per_second: float | None = None
-    max_requests: int | None = None
-    max_tokens: int | None = None
+    timeout: Annotated[float, Range(0, ends="()")] = 120.0
+    attempts: Annotated[int, Range(1, 20)] = 4
+    concurrency: Annotated[int, Range(1, 64)] = 4
+    per_second: Annotated[float, Range(0, ends="()")] | None = None
+    max_requests: Count | None = None
+    max_tokens: Count | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -132,11 +132,11 @@ def audit_endpoint(
     *,
     trusted: Sequence[StrPath] = (),
     surface: Literal["auto", "chat", "completions"] = "auto",
-    requests: int = 60,
-    honest: int = 200,
-    tokens: int = 8,
+    requests: Annotated[int, Range(10)] = 60,
+    honest: Annotated[int, Range(10)] = 200,
+    tokens: Count = 8,
     precisions: Sequence[str] = tuple(PRECISIONS),
-    texts: int | None = None,
+    texts: Annotated[int, Range(0)] | None = None,
     sequential: bool = False,
     alpha: float = 0.01,
     setup: AnySetup = None,
@@ -157,7 +157,7 @@ def audit_endpoint(
         sequential: stop as soon as the teacher-forced comparison suffices.
         alpha: of the verdict, over all tests.
         setup: whose model is the reference, what the endpoint is said to serve.
-        progress: called with the share of each stage that is done.
+        progress: called with the share of each stage that is done, from 0 to 1 or None, and with its name.
 
     Returns:
         A report whose `substitution.served` is consistent, inconsistent or not measured.
@@ -210,10 +210,10 @@ def record_endpoint(
     prompts: StrPath,
     *,
     surface: Surface = "chat",
-    questions: int = 260,
-    repeats: int = 2,
-    tokens: int = 8,
-    texts: int | None = None,
+    questions: Annotated[int, Range(20)] = 260,
+    repeats: Count = 2,
+    tokens: Count = 8,
+    texts: Annotated[int, Range(0)] | None = None,
     progress: Progress = silent,
 ) -> tuple[int, Counter[str]]:
     """Keep a trusted endpoint's answers in its journal, to hold others against (`audit_endpoint(..., trusted=[...])`).
@@ -252,7 +252,7 @@ def watch_endpoint(
     endpoint: EndpointSetup,
     baseline: StrPath,
     *,
-    rows: int = 10,
+    rows: Annotated[int, Range(5, 1000)] = 10,
     surface: Surface = "chat",
     border_inputs: bool = False,
     alpha: float = 0.01,
@@ -371,7 +371,14 @@ class AuditPlan:
 
 
 @checked
-def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: float = 0.9, tokens: int = 8) -> AuditPlan:
+def plan_audit(
+    effect: str,
+    *,
+    rate: Annotated[float, Range(0, 1, "(]")] = 1.0,
+    alpha: Annotated[float, Range(0, 1, "()")] = 0.01,
+    power: Annotated[float, Range(0, 1, "()")] = 0.9,
+    tokens: Count = 8,
+) -> AuditPlan:
     """Plan how many requests each test needs to find a substitution, before money is spent.
 
     Args:

@@ -110,9 +110,7 @@ def gate(
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 
 
-def _check(
-    paths: Sequence[str], baseline: StrPath | None, changed_since: str | None, *, update_baseline: bool
-) -> None:
+def _check(paths: Sequence[str], baseline: StrPath | None, changed_since: str | None, *, update_baseline: bool) -> None:
     """Refuse arguments that do not go together. Raises InvalidConfiguration."""
     if not paths and changed_since is None:
         raise InvalidConfiguration("Nothing is named to judge: give files or folders, or the revision from which they differ.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from llm_audit.api.arguments import checked
+from llm_audit.api.arguments import Count, Range, checked
 from llm_audit.api.keys import marker_of
 from llm_audit.api.running import AnySetup, StrPath, listed, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, NotAvailable, local_packages
@@ -33,9 +33,9 @@ def generate(
     output: StrPath,
     *,
     prompts: StrPath | None = None,
-    count: int | None = None,
-    max_tokens: int = 300,
-    seed: int = 0,
+    count: Count | None = None,
+    max_tokens: Count = 300,
+    seed: Annotated[int, Range(0)] = 0,
     watermark: StrPath | None = None,
     scheme: str | None = None,
     setup: AnySetup = None,
@@ -53,7 +53,7 @@ def generate(
         watermark: key file, by which every text is marked; each line then says the scheme and the key's id.
         scheme: name of the scheme that this key has to be of; None: the file says it.
         setup: device and cache.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidConfiguration: the author stands for several settings, the file exists, or the key cannot be used or is of
@@ -66,8 +66,6 @@ def generate(
     from llm_audit.detectors.attribution.generations import read_prompts
     from llm_audit.scoring.vocabulary import tokens_of
 
-    if (count is not None and count < 1) or max_tokens < 1:
-        raise InvalidConfiguration("At least one text of one token is drawn: count and max_tokens must be 1 or more.")
     candidate, output, setup = _author(author), Path(output), plain_setup(setup)
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
@@ -141,10 +139,10 @@ def train(
     paths: StrPath | Sequence[StrPath],
     name: str,
     *,
-    loss: str = "bce",
-    kind: str = "logistic",
-    features: str = "states+statistics",
-    schedule: dict[str, Any] | None = None,
+    loss: Literal["bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm"] = "bce",
+    kind: Literal["logistic", "mlp", "attention"] = "logistic",
+    features: Literal["states", "states+statistics"] = "states+statistics",
+    schedule: Mapping[str, float] | None = None,
     text_field: str = "text",
     label_field: str = "label",
     setup: AnySetup = None,
@@ -156,14 +154,16 @@ def train(
     Args:
         paths: JSON lines; each line has a text and its label, "human", "machine" or "machine-revised".
         name: as for `calibrate`.
-        loss: what the training minimises, one of `training.losses.LOSSES`.
-        kind: form of the head, one of `training.heads.KINDS`.
-        features: what the head reads, "states" or "states+statistics".
+        loss: what the training minimises: "bce" (cross-entropy), "opauc-kl", "opauc-cvar", "tpauc-kl" (partial areas under
+            the ROC curve) or "aucm" (the whole area).
+        kind: form of the head, "logistic", "mlp" or "attention".
+        features: what the head reads: the model's hidden states, "states", or these and statistics of the tokens' scores,
+            "states+statistics".
         schedule: any of `epochs`, `batch_size`, `learning_rate` and `seed`; the others are as for every head of its kind.
         text_field: field of each line that holds the text.
         label_field: field that holds the label.
         setup: model, device and cache.
-        progress: called with the share of each stage that is done.
+        progress: called with the share of each stage that is done, from 0 to 1 or None, and with its name.
         on_note: called with each note on the data, before anything is scored.
 
     Returns:
@@ -171,6 +171,7 @@ def train(
 
     Raises:
         InvalidInput: too few texts.
+        InvalidConfiguration: the schedule has a setting of another name.
 
     >>> head, path = llm_audit.train("labelled.jsonl", "ours", setup=llm_audit.Setup(model="./my-model"))
     >>> head.card.texts["human training"], path.name
@@ -182,6 +183,8 @@ def train(
     with local_packages():
         from llm_audit.training.recipe import train_and_save
 
+    if wrong := set(schedule or ()) - {"epochs", "batch_size", "learning_rate", "seed"}:
+        raise InvalidConfiguration(f"A schedule has epochs, batch_size, learning_rate and seed, and no {min(wrong)!r}.")
     target = path_of(name)
     data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field)
     for note in data.notes:
@@ -230,7 +233,7 @@ def count_frequencies(
         name: of the table, in reports; None: that of the file.
         text_field: where the text is in JSON lines.
         setup: whose model's tokenizer counts.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     >>> plain = llm_audit.Setup(model="./my-model")
     >>> table, malformed, problems = llm_audit.count_frequencies("human.jsonl", "counts.safetensors", setup=plain)
@@ -255,7 +258,13 @@ def count_frequencies(
 
 
 @checked
-def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "") -> tuple[Secret, Path, Path]:
+def new_canary(
+    name: str,
+    *,
+    count: Annotated[int, Range(1, 100_000)] = 999,
+    length: Annotated[int, Range(8, 1000)] = 64,
+    before: str = "",
+) -> tuple[Secret, Path, Path]:
     """Draw random strings, one of them to be published, and write a commitment to the others.
 
     Args:

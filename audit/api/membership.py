@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from llm_audit.api.arguments import checked
+from llm_audit.api.arguments import Count, checked
 from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.continuing import continuation, drawn_alike
 from llm_audit.api.radioactivity import watermark
@@ -39,8 +39,8 @@ DRAWS = 9999
 def order(
     paths: Paths,
     *,
-    draws: int = 99,
-    shards: int = 1,
+    draws: Count = 99,
+    shards: Count = 1,
     provenance: str = "",
     control: str | None = None,
     text_field: str = "text",
@@ -61,7 +61,7 @@ def order(
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited.
         seed_file: seed registered before the test; written if it is not there.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
@@ -123,7 +123,7 @@ def canary(
     0.005
     """
     audit, names = Audit(alpha, setup, None, progress), listed(names)
-    secrets = [canaries.check(name) for name in names]
+    secrets = canaries.check_all(names)
     canaries.check_decidable(secrets, alpha)
     with audit.target() as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
@@ -200,7 +200,7 @@ def paired(
 def identifier(
     paths: Paths,
     *,
-    draws: int = 19,
+    draws: Count = 19,
     text_field: str = "text",
     alpha: float = 0.01,
     setup: AnySetup = None,

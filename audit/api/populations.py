@@ -44,7 +44,7 @@ def calibrate(
         description: one line, printed beside every p-value.
         language: ISO 639-1 code of the texts.
         setup: whose model and detectors score the texts.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The population, where it was written, and how many distinct texts there were.
@@ -95,7 +95,7 @@ def calibrate_generations(
         path: texts of `generate`; the records say which model.
         name: as for `calibrate`.
         setup: device and cache.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The population, where it was written, and how many generations there were.

@@ -54,7 +54,7 @@ def watermark(
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited; with `answers`, whose tokenizer reads them.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: there is no text.

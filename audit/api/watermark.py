@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_audit.api.arguments import checked
+from llm_audit.api.arguments import Count, checked
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_configuration_errors, read_keys
@@ -134,7 +134,7 @@ def new_watermark_key(
         note: free text for the file.
         setup: whose model is to be marked: the file then names its tokenizer, and its vocabulary where the scheme needs one.
             None: neither.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The id of the key, by which reports name it.
@@ -169,7 +169,7 @@ def new_watermark_key(
 def probe_watermark(
     endpoint: EndpointSetup,
     *,
-    budget: int = 1500,
+    budget: Count = 1500,
     surface: Surface = "completions",
     alpha: float = 0.01,
     progress: Progress = silent,
@@ -182,7 +182,7 @@ def probe_watermark(
         budget: requests, at least 200; the more, the weaker the marks that are found.
         surface: what to ask for. Over "chat" the model has to repeat a line, which small ones do not.
         alpha: of all tests together.
-        progress: called with the share of the questions that are answered.
+        progress: called with the share of the questions that are answered, and with the name of the stage.
         on_plan: called with what will be asked, as a sentence, before the first question.
 
     Returns:

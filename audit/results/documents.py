@@ -53,6 +53,8 @@ class Trace(Tokens):
 class Attribution(Model):
     """The tests of one candidate on one text: model, settings, assumptions and results."""
 
+    in_a_line = ("candidate", "verdict", "p_value")
+
     candidate: str = Field(description="as the user wrote it")
     role: Literal["candidate", "sanctioned", "other"]
     model: ModelIdentity | None = Field(description="None if it could not be used")

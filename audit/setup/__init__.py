@@ -6,7 +6,7 @@ Knows nothing about the texts that are judged, or about the command line.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class Setup:
     model: str | os.PathLike[str] | None = None
     reference: str | os.PathLike[str] | None = None
     population: str | None = None
-    detectors: Collection[str] = ()
+    detectors: Sequence[str] = ()
     classifier: str | os.PathLike[str] | None = None
     device: str = "cpu"
     offline: bool = False
