@@ -190,7 +190,7 @@ def test_what_a_type_allows_is_let_pass() -> None:
         with pytest.raises(llm_audit.InvalidConfiguration):
             f(*arguments)
     with pytest.raises(TypeError, match="missing"):
-        f()  # type: ignore[call-arg]
+        f(b=1)  # type: ignore[call-arg]  # what is wrong is that "a" is missing
 
 
 def test_the_choices_of_training_are_those_that_there_are() -> None:

@@ -84,8 +84,8 @@ def check_types(values: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
         if name in stated and not fits(value, stated[name]):
             wrong = _misfit(value, stated[name]) if _listed(value) else value
             shown = repr(wrong) if len(repr(wrong)) <= 60 else f"something of the type {type(wrong).__name__}"
-            said = "is" if wrong is value else "holds"
-            raise InvalidConfiguration(f"{name} {said} {shown}; it must be {words(stated[name])}.")
+            verb = "is" if wrong is value else "holds"
+            raise InvalidConfiguration(f"{name} {verb} {shown}; it must be {words(stated[name])}.")
 
 
 class _Names(dict[str, Any]):

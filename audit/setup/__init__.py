@@ -121,6 +121,8 @@ class Setup:
             with Setup().open() as ready:
                 reports = [llm_audit.detect(text, setup=ready) for text in texts]
 
+        Threads may share it; they score one after another.
+
         Raises:
             AuditError: something is not there, or does not fit together.
         """
