@@ -228,6 +228,18 @@ def test_a_format_that_there_is_none_of_is_a_sentence(setup: llm_audit.Setup) ->
         report.save(5)
 
 
+def test_a_working_folder_that_is_gone_is_a_sentence(
+    setup: llm_audit.Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert llm_audit.detect(HUMAN, setup=setup).documents[0].p_value is not None
+    with pytest.raises(llm_audit.NotAvailable, match=r"^The folder in which this runs is no longer there: change into one"):
+        llm_audit.gate(HUMAN, setup=setup)
+
+
 def test_one_path_needs_no_list_and_a_path_object_will_do(setup: llm_audit.Setup) -> None:
     by_name, by_path = (llm_audit.detect(given, setup=setup).documents for given in (HUMAN, Path(HUMAN)))
     assert by_name == by_path and len(by_name) == 1

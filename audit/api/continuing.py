@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from llm_audit.api.arguments import Count, checked
-from llm_audit.api.endpoints import EndpointSetup
+from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, listed
 from llm_audit.common.errors import InvalidConfiguration

@@ -16,7 +16,7 @@ def rows_of(report: results.Report) -> list[dict[str, Any]]:
     if report.corpus:
         return [document.model_dump(mode="json") for document in report.corpus.ranked]
     if report.benchmark:
-        return [_flat(rates) for rates in (*report.benchmark.power, *report.benchmark.false_alarms)]
+        return [*map(_flat, report.benchmark.power), *map(_flat, report.benchmark.false_alarms)]
     if report.membership and report.membership.texts:
         return [_text(text) for text in report.membership.texts]
     if any(document.attributions for document in report.documents):

@@ -13,6 +13,7 @@ from llm_audit.api.arguments import checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.paths import working_folder
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.common.terminal import one_line
 from llm_audit.detectors.registry import described
@@ -226,7 +227,7 @@ def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passe
     if changed_since is None:
         passed += inputs.passed
         return inputs.sources
-    passed_over = unchanged_since(changed_since, Path.cwd())
+    passed_over = unchanged_since(changed_since, working_folder())
 
     def unchanged(path: Path) -> bool:
         link = Path(os.path.realpath(path.parent), path.name)

@@ -193,7 +193,7 @@ def train(
     check_trainable(texts)
     with plain_setup(setup).session(progress) as session:
         stages = named(progress, "Scoring"), named(progress, "Training")
-        settings = {"seed": 0} | (schedule or {})
+        settings = {"seed": 0, **(schedule or {})}
         head = train_and_save(session, data, texts, target, kind, features, loss, settings, *stages)
     return head, target
 

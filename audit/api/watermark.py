@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.arguments import Count, checked
 from llm_audit.api.documents import Texts, sources_of, texts_of
-from llm_audit.api.endpoints import EndpointSetup, Surface
+from llm_audit.api.endpoint_setup import EndpointSetup, Surface
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, plain_setup, prompt_in
@@ -256,7 +257,7 @@ def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progr
 
     before = None if prompt is None else prompt_in(prompt)
     readers = []
-    for name in names or [setup.model or DEFAULT_MODEL]:
+    for name in names or [os.fspath(setup.model or DEFAULT_MODEL)]:
         path = Path(name)
         if path.is_file():
             folder = path.parent if path.name == "tokenizer.json" else None
