@@ -1,4 +1,4 @@
-"""The rule that asks whether an endpoint favours different words after different contexts, whatever the sentence (green lists)."""
+"""The rule that asks whether an endpoint favours different words after different contexts in every sentence (green lists)."""
 
 from __future__ import annotations
 
