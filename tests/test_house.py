@@ -167,7 +167,7 @@ def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
 def test_the_command_line_is_thin() -> None:
     """What a command does is a function of the library; here are its options, and what is printed."""
     sources = {path: path.read_text(encoding="utf-8") for path in COMMANDS}
-    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2550
+    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2600
     for path, source in sources.items():
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
@@ -220,6 +220,7 @@ OF_OTHERS = {
     "audit/endpoints/probe.py": {"failure.reason"},
     "audit/endpoints/journal.py": {"wire.summary", "entry.reason"},
     "detectors/membership/continuation.py": {"failures[0].reason"},
+    "detectors/membership/echo.py": {"failures[0].reason"},
     "detectors/plugins.py": {"entry.reason"},
     "detectors/substitution/base.py": {"capabilities.failures[0].reason"},
     "detectors/substitution/record.py": {"capabilities.failures[0].reason", "outcome.reason"},

@@ -8,7 +8,6 @@ from llm_audit.api.arguments import Count, checked
 from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, listed
-from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import canary as canaries
 from llm_audit.detectors.membership import continuation as continued
@@ -56,11 +55,7 @@ def continuation(
     started, names = now(), listed(names)
     secrets = canaries.check_all(names)
     needed = continued.check(secrets, continuations, alpha)
-    if endpoint.max_requests is not None and endpoint.max_requests < needed:
-        raise InvalidConfiguration(
-            f"The test needs {needed:,} requests, and at most {endpoint.max_requests:,} are allowed; raise the cap, or ask for "
-            "fewer continuations."
-        )
+    endpoint.check_requests(needed, "ask for fewer continuations")
     source, commitments = endpoint.open(), tuple(secret.commitment for secret in secrets)
     outcomes = source.ask(continued.questions(secrets, continuations), progress)
     seed = Question("continuation", " ".join(commitments), source.model, continuations, alpha).own_seed

@@ -76,6 +76,13 @@ class EndpointSetup:
         elif self.key_env and self.key_file:
             raise InvalidConfiguration("Give the environment variable or the file that holds the key, not both.")
 
+    def check_requests(self, needed: int, fewer: str) -> None:
+        """Refuse a cap below the requests that a test needs; `fewer`: how to need fewer. Raises InvalidConfiguration."""
+        if self.max_requests is not None and self.max_requests < needed:
+            raise InvalidConfiguration(
+                f"The test needs {needed:,} requests, and at most {self.max_requests:,} are allowed; raise the cap, or {fewer}."
+            )
+
     def open(self) -> Endpoint | Replay:
         """The endpoint, or the journal.
 

@@ -1,7 +1,8 @@
 """Was this data in a model's training set? `llm_audit.membership`: one function a test, each with its null hypothesis.
 
-The model under audit is `setup.model`. A seed file registers the random numbers before the test; without one they follow from
-the data, the model and the settings.
+The model under audit is `setup.model`; for `canary`, `order` and `paired` it may stand behind an endpoint, an
+`EndpointSetup`. A seed file registers the random numbers before the test; without one they follow from the data, the model
+and the settings.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from llm_audit.api.arguments import Count, checked
 from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.continuing import continuation, drawn_alike
+from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, finished, listed
@@ -45,7 +47,7 @@ def order(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: AnySetup = None,
+    setup: AnySetup | EndpointSetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -59,12 +61,14 @@ def order(
         control: a model that cannot have seen the rows: what it prefers, too, is no trace of training.
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
-        setup: whose model is audited.
+        setup: whose model is audited; an endpoint must return the log-probabilities of prompts (echo), and gets one request for
+            each of the (1 + draws) x shards texts, and ten more.
         seed_file: seed registered before the test; written if it is not there.
         progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
+        NotAvailable: the endpoint did not answer for a text, or gives no sound log-probabilities of prompts.
 
     >>> report = llm_audit.membership.order(
     ...     "rows.jsonl", draws=19, alpha=0.05, provenance="We shuffled the rows.", setup=llm_audit.Setup(model="./my-model")
@@ -78,7 +82,10 @@ def order(
     rows = [item.text for item in data.items]
     with naming_left_out(data.malformed):
         orders.check(len(rows), draws, shards, alpha)
-    with audit.target() as target, audit.further(control) as other:
+    with (
+        audit.language_model((1 + draws) * shards, "ask for fewer draws or shards") as target,
+        audit.further(control) as other,
+    ):
         seed = audit.seed(target, "order", data.digest, draws, f"{shards} shards{audit.beyond(other)}")
         blinds, beyond = [blind_baseline.of_order(rows, seed)], None
         if other is not None:
@@ -104,18 +111,24 @@ def order(
 
 @checked
 def canary(
-    names: StrPath | Iterable[StrPath], *, alpha: float = 0.01, setup: AnySetup = None, progress: Progress = silent
+    names: StrPath | Iterable[StrPath],
+    *,
+    alpha: float = 0.01,
+    setup: AnySetup | EndpointSetup = None,
+    progress: Progress = silent,
 ) -> Report:
     """Whether a published random string is more likely than its unpublished siblings.
 
     Args:
         names: of canaries that `new_canary` has drawn; the commitment is checked first. Several are one test together.
         alpha: as for `order`.
-        setup: as for `order`.
+        setup: as for `order`; an endpoint gets a request for each string and ten more: whoever runs it then knows the secret
+            ones.
         progress: as for `order`.
 
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
+        NotAvailable: as for `order`.
 
     >>> secret, kept, published = llm_audit.new_canary("ours", count=199)
     >>> report = llm_audit.membership.canary("ours", setup=llm_audit.Setup(model="./my-model"))
@@ -125,7 +138,8 @@ def canary(
     audit, names = Audit(alpha, setup, None, progress), listed(names)
     secrets = canaries.check_all(names)
     canaries.check_decidable(secrets, alpha)
-    with audit.target() as target:
+    strings = sum(secret.count + 1 for secret in secrets)
+    with audit.language_model(strings, "use fewer canaries") as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
     membership = run.concluded(
         alpha,
@@ -143,7 +157,7 @@ def paired(
     provenance: str = "",
     control: str | None = None,
     alpha: float = 0.01,
-    setup: AnySetup = None,
+    setup: AnySetup | EndpointSetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -156,9 +170,13 @@ def paired(
             finding.
         control: as for `order`.
         alpha: as for `order`.
-        setup: as for `order`.
+        setup: as for `order`; an endpoint gets a request for each version and ten more.
         seed_file: as for `order`.
         progress: as for `order`.
+
+    Raises:
+        InvalidInput: there are too few pairs to come to a decision, or versions that do not go together.
+        NotAvailable: as for `order`.
 
     >>> report = llm_audit.membership.paired(
     ...     "pairs.jsonl", provenance="A coin chose the published version.", setup=llm_audit.Setup(model="./my-model")
@@ -171,7 +189,8 @@ def paired(
     with naming_left_out(pairs.malformed):
         pairs_of.check(pairs.items, alpha)
     choices = len({pair.document for pair in pairs.items})
-    with audit.target() as target, audit.further(control) as other:
+    versions = sum(1 + len(pair.private) for pair in pairs.items)
+    with audit.language_model(versions, "test fewer pairs") as target, audit.further(control) as other:
         seed = audit.seed(target, "paired", pairs.digest, DRAWS, audit.beyond(other))
         blinds, beyond = [blind_baseline.of_versions(pairs.items, seed)], None
         if other is not None:

@@ -1,4 +1,4 @@
-"""What tokens stand for, whichever way a server writes them, and whether they are those of the answer's text.
+"""What tokens stand for, whichever way a server writes them, and whether they are those of a text.
 
 Knows nothing about log-probabilities.
 """
@@ -16,6 +16,9 @@ from llm_audit.endpoints.records import Token
 _SPACE = "\u2581"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _CONTROL = re.compile(r"<[^<>]+>|\[[A-Z_/]+\]")
+
+LONGEST_TOKEN = 32
+"""Letters that the first token of a prompt may have where it is not named."""
 
 
 def _byte_characters() -> dict[str, int]:
@@ -59,6 +62,26 @@ def of_another_text(tokens: Sequence[Token], text: str) -> bool:
         return False
     readings = [reading for read in (_as_is, _as_bytes, _as_sentence_pieces) if (reading := read(pieces)) is not None]
     return bool(readings) and not any(_fits(reading, written) for reading in readings)
+
+
+def of_whole_text(tokens: Sequence[Token], text: str) -> bool | None:
+    """Whether the tokens of a prompt are those of the whole of its text, by their ASCII letters and digits; None: not known.
+
+    White space, control tokens and pieces of characters are written in too many ways to be compared. The first token may be
+    without a name, as in vLLM's tables.
+    """
+    pieces = [(_octets(token) or b"").decode(errors="ignore") for token in tokens]
+    if not any(pieces):
+        return None
+    held = _letters("".join(piece for piece in pieces if not _CONTROL.fullmatch(piece.strip())))
+    wanted = _letters(text)
+    if not pieces[0]:
+        return wanted.endswith(held) and len(wanted) - len(held) <= LONGEST_TOKEN
+    return held == wanted
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text if letter.isascii() and letter.isalnum())
 
 
 def _octets(token: Token) -> bytes | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 from llm_audit.endpoints.envelope import clean
-from llm_audit.endpoints.records import PLACEHOLDER, Position, Token
+from llm_audit.endpoints.records import PLACEHOLDER, Ask, Position, Token
 
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 _ID = re.compile(r"\d{1,18}", re.ASCII)
 _TOKEN_ID = re.compile(r"token_id:(\d{1,18})")  # vLLM, with return_tokens_as_token_ids; its bytes are those of this string
 _ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for incomplete pieces of UTF-8
+
+TAIL = 16
+"""Characters at the end of a text by which it is told from another."""
 
 NO_SHAPE = "The log-probabilities have a shape that cannot be read."
 UNREADABLE = "log-probabilities of a shape that cannot be read"
@@ -103,14 +107,32 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
     return Position(tokens[0], _number(numbers[0]), tuple(top))
 
 
-def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
-    """Number of positions that belong to an echoed prompt: all but those billed as answer, else by their offsets."""
+def prompt_length(logprobs: dict[str, Any], positions: Sequence[Position], completion: int | None, ask: Ask, text: str) -> int:
+    """Number of positions that belong to an echoed prompt, by the text of the last ones, which may be the answer's, or none of
+    it (llama-cpp-python); where that does not tell, by the tokens billed as answer, else by offsets, else by the most tokens
+    that the answer may have.
+
+    Args:
+        logprobs: as the server wrote them.
+        positions: of prompt and answer.
+        completion: tokens billed as answer; None: not known.
+        ask: the question.
+        text: prompt and answer.
+    """
+    names = [position.token.text for position in positions]
+    whole = "".join(names)
+    answer = text.removeprefix(ask.prompt)
+    if names[-1] and whole.endswith(ask.prompt[-TAIL:]) and not (answer and whole.endswith(text[-TAIL:])):
+        return len(positions)
+    if names[-1] and whole.endswith(text[-TAIL:]) and 0 < len(answer) < len(text):
+        lengths = list(accumulate(map(len, reversed(names))))
+        return len(names) - 1 - sum(length < len(answer) for length in lengths)
     if completion is not None:
-        return max(0, total - completion)
+        return max(0, len(positions) - completion)
     offsets = logprobs.get("text_offset")
-    if not isinstance(offsets, list):
-        return 0
-    return sum(1 for offset in offsets if isinstance(offset, int) and offset < characters)
+    if isinstance(offsets, list) and offsets:
+        return sum(1 for offset in offsets if isinstance(offset, int) and offset < len(ask.prompt))
+    return max(0, len(positions) - ask.max_tokens)
 
 
 def _number(value: object) -> float | None:

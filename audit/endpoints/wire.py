@@ -95,9 +95,10 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         usage = usage[0], usage[1] - hidden
     unreadable = bool(notes)
     prompt = prompt_of(data, choice)
-    if ask.echo and ask.surface == "completions" and text.startswith(ask.prompt):
-        text = text[len(ask.prompt) :]
-        split = prompt_length(choice["logprobs"], len(raw), usage[1], len(ask.prompt)) if raw else 0
+    # Servers that echo a prompt may write it with another white space or a start token, but never more tokens than asked for.
+    if ask.echo and ask.surface == "completions" and (text.startswith(ask.prompt) or len(raw) > ask.max_tokens):
+        split = prompt_length(choice["logprobs"], raw, usage[1], ask, text) if raw else 0
+        text = text.removeprefix(ask.prompt)
         prompt, raw = raw[:split] or prompt, raw[split:]
     mended, repairs = repaired(raw)
     # Where an echoed prompt ends is known by counts alone, which some servers get wrong by one.
@@ -118,7 +119,7 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         ask=ask,
         text=text,
         positions=positions,
-        prompt_positions=(*prompt[:first], *judged(prompt[first:], rounded)[0]),
+        prompt_positions=(*prompt[:first], *judged(prompt[first:], max(rounded, last_digit(prompt[first:])))[0]),
         finish=name_of(choice, "finish_reason"),
         model=name_of(data, "model"),
         fingerprint=name_of(data, "system_fingerprint"),

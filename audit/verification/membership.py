@@ -69,6 +69,8 @@ def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledge
     if stated.control is not None:
         others = [(model.name, model.digest) for model in manifest.further_models]
         ledger.holds(f"{path}.control", stated.control, stated.control in others, "is no model that the manifest names")
+    either = stated.endpoint is None or manifest.model is None
+    ledger.holds(f"{path}.endpoint", stated.endpoint, either, "stands beside a model that the manifest names")
     if stated.seed_file is not None:
         files = {PurePath(name).name for name in manifest.inputs}
         ledger.holds(f"{path}.seed_file", stated.seed_file, stated.seed_file in files, "is no file that the manifest names")

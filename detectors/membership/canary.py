@@ -20,7 +20,7 @@ from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvail
 from llm_audit.common.files import create
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
-from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.membership.target import LanguageModel
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, requires
 from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Effect, Result, Statistic
@@ -181,7 +181,7 @@ def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
         )
 
 
-def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | RankSum]:
+def measure(target: LanguageModel, canaries: Sequence[Secret]) -> Measurement[Drawn | RankSum]:
     """Measure the rank of each published string's log-probability among its siblings'; of several canaries, the sum of ranks.
 
     Null hypothesis: the published string is, to the model, as random as its siblings. Wei, Wang and Jia 2024 (arXiv
@@ -263,7 +263,7 @@ rule = MembershipTest[Sequence[Secret], Drawn | RankSum](
     claim="Was the published text in the training data of {model}?",
     units=_units,
     condition="the strings were drawn once and the others kept secret",
-    conditions=frozenset({"commitments"}),
+    conditions=frozenset({"commitments", "endpoint"}),
     measure=measure,
     derive=derive,
 )

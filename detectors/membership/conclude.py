@@ -57,7 +57,7 @@ def _stated(subject: Membership) -> Membership:
         assert isinstance(rule, MembershipTest)  # as it is a deciding test
         units, n_suspect, n_held_out = rule.units(decided, conditions)
         claim = rule.claim.format(
-            model=conditions.model or rule.unnamed,
+            model=conditions.model or (wording.ENDPOINT_MODEL if conditions.endpoint else rule.unnamed),
             documents=f"{conditions.documents or 0:,}",
             key=getattr(decided.evidence, "key", ""),
         )

@@ -164,7 +164,6 @@ rule = MembershipTest[Sequence[Secret], Continued](
     method="Sampled continuations as in SaMIA (Kaneko, Ma, Wata, Okazaki), ranked among siblings; Fisher's method over the "
     "beginnings",
     claim="Were the published texts in the training data of {model}?",
-    unnamed="the endpoint's model",
     units=_units,
     stated=_stated,
     condition="the strings were drawn once and the others kept secret",

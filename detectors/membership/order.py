@@ -16,7 +16,7 @@ from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
-from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.membership.target import LanguageModel
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.reports.format import p_statement, p_value
 from llm_audit.reports.wording.membership import ORDER_ALONE
@@ -54,7 +54,7 @@ def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
         )
 
 
-def totals_of(target: Target, rows: Sequence[str], *, draws: int, shards: int, seed: str) -> NDArray[np.float64]:
+def totals_of(target: LanguageModel, rows: Sequence[str], *, draws: int, shards: int, seed: str) -> NDArray[np.float64]:
     """(shards, 1 + draws) log-probability of the rows in their order, and of the shuffles that the seed draws."""
     rng = generator(seed, "order")
     parts = np.array_split(np.arange(len(rows)), shards)
@@ -74,7 +74,7 @@ def preference(totals: NDArray[np.float64]) -> permutation.Outcome:
 
 
 def measure(
-    target: Target,
+    target: LanguageModel,
     rows: Sequence[str],
     *,
     draws: int,
@@ -200,7 +200,7 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
     condition="all orders of the rows were equally likely to become the published one",
     unstated="Not stated: nobody says that chance decided the order (--provenance), nor shows by a model that cannot have seen "
     "the rows (--control) that it is not likelier anyway.",
-    conditions=frozenset({"repeated"}),
+    conditions=frozenset({"repeated", "endpoint"}),
     measure=measure,
     derive=derive,
 )

@@ -17,7 +17,7 @@ from llm_audit.common.errors import InvalidInput
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
-from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.membership.target import LanguageModel
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording import notes
@@ -133,11 +133,10 @@ def check(pairs: Sequence[Pair], alpha: float) -> None:
         )
 
 
-def table_of(target: Target, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+def table_of(target: LanguageModel, pairs: Sequence[Pair]) -> NDArray[np.float64]:
     """(items, versions) mean log-probability per token of each version, the public one first."""
     texts = [text for pair in pairs for text in (pair.public, *pair.private)]
-    means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
-    return np.array(means).reshape(len(pairs), -1)
+    return target.means(texts).reshape(len(pairs), -1)
 
 
 def groups_of(pairs: Sequence[Pair]) -> tuple[int, ...]:
@@ -152,7 +151,7 @@ def preference(table: NDArray[np.float64], pairs: Sequence[Pair], *, draws: int,
 
 
 def measure(
-    target: Target, pairs: Sequence[Pair], *, draws: int, seed: str, control: NDArray[np.float64] | None = None
+    target: LanguageModel, pairs: Sequence[Pair], *, draws: int, seed: str, control: NDArray[np.float64] | None = None
 ) -> Measurement[Versions]:
     """Measure mean log-probabilities per token of public and private versions, less those of a control model if there is one.
 
@@ -229,6 +228,7 @@ rule = MembershipTest[Sequence[Pair], Versions](
     condition="a coin chose the published versions",
     unstated="Not stated: nobody says that a coin chose the published versions (--provenance), nor shows by a model that "
     "cannot have seen them (--control) that they are not likelier anyway.",
+    conditions=frozenset({"endpoint"}),
     measure=measure,
     derive=derive,
 )

@@ -16,7 +16,7 @@ from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.conclude import conclude
 from llm_audit.detectors.membership.screen import Material, Sides
-from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.membership.target import LanguageModel, Target
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
 from llm_audit.reports.wording import limits as wording
@@ -99,14 +99,11 @@ def unstated(stated: bool) -> dict[str, bool]:
     return {} if stated else {"unstated": True, "undecided": True}
 
 
-def conditions_of(target: Target, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
+def conditions_of(target: LanguageModel, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
     """The conditions of a measurement; `others`: further fields of them."""
-    session = target.session
     model = control.session.model if control else None
     return Conditions(
-        model=session.model.name,
-        precision=session.dtype,
-        start=target.start,
+        **target.conditions,
         seed=seed,
         control=(model.name, model.digest) if model else None,
         **others,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,31 @@ OVERLAP = 256
 """Tokens of left context that a further window of a long text repeats."""
 
 
+class LanguageModel(Protocol):
+    """A model under audit, of which a test needs no more than the log-probabilities of texts, summed or averaged."""
+
+    @property
+    def digest(self) -> str:
+        """Identity of the model, from which seeds are derived."""
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """The conditions of a measurement that this model determines; fields of `llm_audit.results.Conditions`."""
+
+    @property
+    def session(self) -> Session | None:
+        """The scoring session of a model that runs here; None: an endpoint serves it."""
+
+    def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) log-probability of each whole text, nats."""
+
+    def means(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) mean log-probability of a token of each text, as far as it fits into one window, nats; 0: no token has one."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """A model under audit.
+    """A model under audit that runs here.
 
     Attributes:
         session: the scoring session of the model.
@@ -37,6 +59,16 @@ class Target:
 
     session: Session
     progress: Progress = silent
+
+    @property
+    def digest(self) -> str:
+        """Digest of the weights and the tokenizer."""
+        return self.session.model.digest
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """The conditions of a measurement that this model determines."""
+        return {"model": self.session.model.name, "precision": self.session.dtype, "start": self.start}
 
     @property
     def room(self) -> int:
@@ -55,6 +87,11 @@ class Target:
         """
         scored = self._checked(texts, self._overlapping, self.progress)
         return np.array([scores.logprob.sum(dtype=np.float64) for scores in scored], dtype=np.float64)
+
+    def means(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) mean log-probability of the first `room` tokens of each text, nats per token; 0: no token has one."""
+        scored = self.beginnings(texts)
+        return np.array([scores.logprob.mean(dtype=np.float64) if len(scores) else 0.0 for scores in scored], dtype=np.float64)
 
     def likeliest(self, texts: Sequence[Prompted]) -> Iterator[NDArray[np.int64]]:
         """Yield, for each text, the (m,) likeliest tokens at its places, given all earlier tokens in the window.

@@ -97,6 +97,10 @@ ORDER_ALONE, VERSIONS_ALONE, CONTROL_ALONE = (
 WITHOUT_A_MODEL = "Can the suspect and the held-out texts be told apart without any model?"
 
 
+ENDPOINT_MODEL = "the endpoint's model"
+"""Name of a model behind an endpoint, in claims."""
+
+
 def claim_of_scores(subject: Membership, model: str) -> str:
     """The question of a screening."""
     return f"Were the {subject.n_suspect:,} suspect documents in the training data of {model}?"
@@ -137,11 +141,10 @@ def facts_of_continuations(conditions: Conditions, units: str, letters: int, tem
         letters: of a continuation that count.
         temperature: of the requests.
     """
-    address, model = conditions.endpoint or ("not known", "not known")
     unanswered = "not known" if conditions.unanswered is None else f"{conditions.unanswered:,}"
     return [
         Fact(name="Independent units", value=units),
-        Fact(name="Endpoint", value=f"{address}, model {model}, surface completions"),
+        _endpoint(conditions),
         Fact(name="Requests without an answer", value=unanswered),
         Fact(name="What counts", value=f"the first {letters} letters of each continuation at temperature {temperature:g}"),
         Fact(name="Seed of ties", value=conditions.seed or "not known"),
@@ -250,6 +253,8 @@ def facts_of_scores(
 
 def facts_of_model(conditions: Conditions) -> list[Fact]:
     """Facts on how the log-probabilities of the model were obtained."""
+    if conditions.endpoint is not None:
+        return [_endpoint(conditions), Fact(name="Source of log-probabilities", value=_ECHO)]
     start = "none: the first token of a text has no score"
     if conditions.start is not None:
         start = f"token {conditions.start.id} ({conditions.start.kind}) before every text"
@@ -260,6 +265,17 @@ def facts_of_model(conditions: Conditions) -> list[Fact]:
             value=f"a forward pass on this machine over all logits, in {conditions.precision}; no endpoint, no echo",
         ),
     ]
+
+
+_ECHO = (
+    "the endpoint's own, of each prompt that it echoes; texts were asked for in the order of their digests. Whoever runs the "
+    "endpoint has read all of them, the unpublished ones too: test a model that is trained later with others"
+)
+
+
+def _endpoint(conditions: Conditions) -> Fact:
+    address, model = conditions.endpoint or ("not known", "not known")
+    return Fact(name="Endpoint", value=f"{address}, model {model}, surface completions")
 
 
 def _mean(values: Sequence[float]) -> float:

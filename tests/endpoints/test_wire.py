@@ -514,3 +514,21 @@ def test_no_honest_list_is_taken_for_cut_off() -> None:
                 position(*np.sort(np.log(rng.dirichlet(np.full(50, 0.3))))[::-1][:20].round(digits).tolist()) for _ in range(6)
             ]
             assert placeholders(some) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("listed", "text", "usage", "of_prompt"),
+    [
+        (["H", "i", " a"], "Hi a", {"prompt_tokens": 2, "completion_tokens": 0}, 2),  # FastChat bills none of the answer
+        (["H", "i"], "Hi a", {"prompt_tokens": 2, "completion_tokens": 1}, 2),  # llama-cpp-python lists none of it
+        (["H", "i"], "Hi", {"prompt_tokens": 2, "completion_tokens": 1}, 2),
+        (["H", "i", ""], "Hi", {"prompt_tokens": 2, "completion_tokens": 1}, 2),  # the end of the text
+        (["<s>", "H", "i", " a"], "Hi a", None, 3),
+        (["H", "i", " a", "b"], "Hi ab", None, 2),
+        (["\u2581H", "i", "\u2581a"], "Hi a", {"prompt_tokens": 2, "completion_tokens": 1}, 2),
+    ],
+)
+def test_where_an_echoed_prompt_ends(listed: list[str], text: str, usage: dict[str, int] | None, of_prompt: int) -> None:
+    logprobs = {"tokens": listed, "token_logprobs": [None, *[-1.0] * (len(listed) - 1)]}
+    reply = parse(replace(TEXT, echo=True, prompt="Hi", max_tokens=2), completion(text, logprobs, usage=usage))
+    assert [position.token.text for position in reply.prompt_positions] == listed[:of_prompt]

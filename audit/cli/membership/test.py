@@ -10,7 +10,7 @@ import click
 
 from llm_audit.cli import command_of, group_of
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options
+from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options, echo_options
 from llm_audit.cli.options import COMPUTING, COUNT, PATH, alpha_option, output_options, setup_options
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution.common import endpoint_options
@@ -31,6 +31,8 @@ TESTS = {
 CANARY = """
 NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
 checked first. Several canaries are one test together.
+
+With --endpoint each string is one request, the unpublished ones too, beside ten: whoever runs it knows them afterwards.
 """
 CONTINUATION = """
 URL: of an OpenAI-compatible server that continues texts (the surface completions). It needs to return nothing but text.
@@ -40,10 +42,14 @@ or 64 requests of 16 tokens. Several canaries are one test together.
 """
 ORDER = """
 DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
+
+With --endpoint each order is one request: (1 + --draws) times --shards, beside ten.
 """
 PAIRED = """
 PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
 them). A coin must have decided which version was published; a field document names items that one coin decided.
+
+With --endpoint each version is one request, beside ten.
 """
 WATERMARK = """
 MARKED: texts that carry the mark: JSON lines with a text (and perhaps token_ids), text files or folders. The model reads
@@ -64,6 +70,7 @@ def test(name: str, more: str = "") -> Callable[[Callable[..., int]], None]:
 @test("canary", CANARY)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @audit_options
+@echo_options
 def canary(names: tuple[str, ...], seed_file: Path | None, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     if seed_file:
@@ -116,6 +123,7 @@ def identifier(paths: tuple[str, ...], output: Output, **options: Any) -> int:
 @CONTROL
 @FIELD
 @audit_options
+@echo_options
 def order(paths: tuple[str, ...], output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     return output.run("membership.order", paths, **options)
@@ -126,6 +134,7 @@ def order(paths: tuple[str, ...], output: Output, **options: Any) -> int:
 @CHANCE
 @CONTROL
 @audit_options
+@echo_options
 def paired(path: Path, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     return output.run("membership.paired", path, **options)

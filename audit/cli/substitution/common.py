@@ -37,9 +37,8 @@ def surface_option(*surfaces: str, note: str = "") -> Decorator:
                         help=f"What to ask the endpoint for.{note}")  # fmt: skip
 
 
-def endpoint_options(command: Command) -> Command:
-    """Add the options of an endpoint and of the way to ask it; the command gets them as one `EndpointSetup`."""
-    packed = packed_options(command, "endpoint", FIELDS, _endpoint)
+def asking_options(command: Command) -> Command:
+    """Add the options of the way to ask an endpoint: every field of `FIELDS` but the address and the model's name."""
     for option in (
         click.option("--max-tokens", type=COUNT, help="Cap: tokens of prompts and answers, as billed."),
         click.option("--max-requests", type=COUNT, help="Cap: requests sent, repeats included."),
@@ -57,14 +56,20 @@ def endpoint_options(command: Command) -> Command:
                      help="Header of every request, whose value is in no report. Repeatable."),
         click.option("--key-file", type=PATH, metavar="FILE", help="File that holds the API key."),
         click.option("--key-env", metavar="NAME", help="Environment variable that holds the API key."),
-        click.option("--model", metavar="NAME", help="The model's name at the endpoint."),
-        click.argument("url", required=False, metavar="URL"),
     ):  # fmt: skip
-        packed = option(packed)
-    return packed
+        command = option(command)
+    return command
 
 
-def _endpoint(values: dict[str, Any]) -> Any:
+def endpoint_options(command: Command) -> Command:
+    """Add the options of an endpoint and of the way to ask it; the command gets them as one `EndpointSetup`."""
+    packed = asking_options(packed_options(command, "endpoint", FIELDS, endpoint_of))
+    packed = click.option("--model", metavar="NAME", help="The model's name at the endpoint.")(packed)
+    return click.argument("url", required=False, metavar="URL")(packed)
+
+
+def endpoint_of(values: dict[str, Any]) -> Any:
+    """The `EndpointSetup` of these fields, checked."""
     from llm_audit import EndpointSetup
 
     endpoint = EndpointSetup(**values)

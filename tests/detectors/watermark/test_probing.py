@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import llm_audit
-from fixtures.servers.marking import Habit, Marking, serve
+from fixtures.servers.completions import serve
+from fixtures.servers.marking import Habit, Marking
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Measurement, Terms
@@ -30,7 +31,7 @@ R, C, W = len(SENTENCES), len(CONTEXTS), len(WORDS)
 
 def asked(folder: Path, scheme: KeyedScheme | None, habit: Habit = "none", budget: int = 400) -> Document:
     server = Marking(folder, scheme, habit)  # type: ignore[arg-type]  # every scheme of ours embeds
-    with serve(server) as url:
+    with serve(server.answer) as url:
         report = llm_audit.probe_watermark(llm_audit.EndpointSetup(url, "marking"), budget=budget)
     (document,) = report.documents
     assert server.requests == Plan.of(budget).requests <= budget
