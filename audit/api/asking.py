@@ -45,7 +45,7 @@ class Audit:
         """Open the model under audit, which runs here. Raises InvalidConfiguration: it is an endpoint."""
         if isinstance(self.setup, EndpointSetup):
             raise InvalidConfiguration(
-                "This test reads with a model that runs here; the tests canary, order, paired and continuation can ask an endpoint."
+                "This test reads with a model that runs here; canary, order, paired and continuation can ask an endpoint."
             )
         with replace(plain_setup(self.setup), reference=None).session(self.progress) as session:
             yield Target(session, self.progress)
