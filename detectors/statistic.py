@@ -163,8 +163,8 @@ def known_to(
             a plugin may be newer than the population, but silently where it was trained for another model. A population may
             also have scores of a plugin that is not here any more: a warning says so.
     """
-    chosen, found = [], find(names, replacements)
-    for detector in found:
+    chosen, installed = [], find(names, replacements)
+    for detector in installed:
         wanted = bool(names) or detector in replacements
         if reason := _misfit(detector, codes, model, weights or {}):
             if wanted:
@@ -173,7 +173,7 @@ def known_to(
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)
         else:
             chosen.append(detector)
-    gone = sorted(set(codes) - {detector.code for detector in found})
+    gone = sorted(set(codes) - {detector.code for detector in installed})
     if gone and not names and not switched_off():
         warnings.warn(f"The population has scores of {', '.join(gone)}, a rule that is not here. It is left out.", stacklevel=2)
     return chosen
