@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llm_audit.api.documents import Text as Text
     from llm_audit.api.documents import attribute as attribute
     from llm_audit.api.documents import detect as detect
-    from llm_audit.api.endpoints import EndpointSetup as EndpointSetup
+    from llm_audit.api.endpoint_setup import EndpointSetup as EndpointSetup
     from llm_audit.api.endpoints import audit_endpoint as audit_endpoint
     from llm_audit.api.endpoints import plan_audit as plan_audit
     from llm_audit.api.endpoints import probe_endpoint as probe_endpoint
@@ -65,9 +65,8 @@ _HOMES = {
     "api.compliance": ("Compliance", "file_compliance"),
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
     "api.documents": ("File", "Text", "attribute", "detect"),
-    "api.endpoints": (
-        "EndpointSetup", "audit_endpoint", "plan_audit", "probe_endpoint", "record_endpoint", "watch_endpoint",
-    ),
+    "api.endpoint_setup": ("EndpointSetup",),
+    "api.endpoints": ("audit_endpoint", "plan_audit", "probe_endpoint", "record_endpoint", "watch_endpoint"),
     "api.gate": ("gate",),
     "api.machine": ("load_policy",),
     "api.making": ("count_frequencies", "generate", "new_canary", "train"),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors import rank, registry
-from llm_audit.detectors.announced import GROUP, Announcement, available
+from llm_audit.detectors.announced import GROUP, Announcement, available, switched_off
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Measurement, Rule, Terms
 from llm_audit.results import Result
@@ -160,10 +160,11 @@ def known_to(
 
     Raises:
         AuditError: a detector that was asked for does not fit. One that was not asked for is left out: with a warning, since
-            a plugin may be newer than the population, but silently where it was trained for another model.
+            a plugin may be newer than the population, but silently where it was trained for another model. A population may
+            also have scores of a plugin that is not here any more: a warning says so.
     """
-    chosen = []
-    for detector in find(names, replacements):
+    chosen, installed = [], find(names, replacements)
+    for detector in installed:
         wanted = bool(names) or detector in replacements
         if reason := _misfit(detector, codes, model, weights or {}):
             if wanted:
@@ -172,6 +173,9 @@ def known_to(
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)
         else:
             chosen.append(detector)
+    gone = sorted(set(codes) - {detector.code for detector in installed})
+    if gone and not names and not switched_off():
+        warnings.warn(f"The population has scores of {', '.join(gone)}, a rule that is not here. It is left out.", stacklevel=2)
     return chosen
 
 

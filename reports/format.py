@@ -222,7 +222,7 @@ def at_floor(p: float, floor: float | None) -> bool:
 
 
 def e_value(e: float, power: str = "10^{}") -> str:
-    """An e-value with two significant digits, rounded down so as not to overstate it; "1.2 × 10^34" from 10,000 on."""
+    """An e-value with two significant digits, rounded down; "1.2 × 10^34" from 10,000 on, and likewise below 0.001."""
     if e == 0:
         return "0"
     digits = Context(prec=2, rounding=ROUND_DOWN).create_decimal(repr(e)).normalize()

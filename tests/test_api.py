@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import io
 import json
 import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, Literal, get_args
 
+import numpy as np
 import pytest
 
 import llm_audit
 from fixtures.membership.world import world
+from llm_audit.api.arguments import Count, checked, types_of
+from llm_audit.api.frames import COLUMNS
+from llm_audit.api.running import StrPath
+from llm_audit.cli.train import FEATURES
 from llm_audit.common.errors import about
 from llm_audit.results import Document, Verdict
 from llm_audit.setup import OpenSetup
@@ -107,21 +115,36 @@ def test_a_text_and_a_file_of_the_same_characters_get_the_same_answer(setup: llm
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: llm_audit.detect(b"essay.txt"), "type bytes"),
-        (lambda: llm_audit.detect({"name": "a text"}), "type dict"),
-        (lambda: llm_audit.detect([HUMAN, 5]), "type int"),
+        (lambda: llm_audit.detect(b"essay.txt"), "texts is b'essay.txt'; it must be a path, an llm_audit.Text"),
+        (lambda: llm_audit.detect({"name": "a text"}), "texts is {'name': 'a text'}"),
+        (lambda: llm_audit.detect([HUMAN, 5]), "texts holds 5"),
+        (lambda: llm_audit.detect(path for path in [HUMAN, 5]), "type int"),
         (lambda: llm_audit.detect(None), "llm_audit.Text"),
-        (lambda: llm_audit.gate(llm_audit.Text("a")), "paths, as strings or pathlib.Path"),
+        (lambda: llm_audit.detect(HUMAN, on_document=None), "on_document is None; it must be a function"),
+        (lambda: llm_audit.detect(HUMAN, include="tables"), "it must be a list of strings"),
+        (lambda: llm_audit.gate(llm_audit.Text("a")), "paths is Text.*it must be a path or a list of them"),
         (lambda: llm_audit.gate(HUMAN, policy="llm-audit.toml"), "llm_audit.load_policy"),
+        (lambda: llm_audit.scan(HUMAN, "results", shard=(9, 8)), "no part 9 of 8"),
+        (lambda: llm_audit.scan(HUMAN, "results", shard="2/8"), "it must be a pair of whole numbers or None"),
+        (lambda: llm_audit.scan(HUMAN, "results", limit=0), "limit is 0; it must be 1 or more, or None"),
+        (lambda: llm_audit.plan_audit("q4", rate=0), "rate is 0; it must be a number above 0 and at most 1"),
+        (lambda: llm_audit.plan_audit("q4", power=float("nan")), "power is nan"),
+        (lambda: llm_audit.EndpointSetup("http://a/v1", "b", attempts=0), "from 1 to 20"),
+        (lambda: llm_audit.membership.canary([]), "No canary is named"),
+        (lambda: llm_audit.train(HUMAN, "a", schedule={"epoch": 2}), "no 'epoch'"),
+        (lambda: llm_audit.verify(None), "source is None; it must be a path or bytes"),
+        (lambda: llm_audit.File("a.txt", name=5), "name is 5; it must be a string"),
         (lambda: llm_audit.detect(HUMAN, alpha="0.01"), "alpha is '0.01'"),
         (lambda: llm_audit.detect(HUMAN, setup={"model": "x"}), "an llm_audit.Setup"),
-        (lambda: llm_audit.Text(b"bytes"), "holds a string"),
+        (lambda: llm_audit.Text(b"bytes"), "text is b'bytes'; it must be a string"),
         (lambda: llm_audit.Setup(detectors="curvature"), r"\('curvature',\)"),
         (lambda: llm_audit.Setup(detectors=("nope",)).check(), "choose from"),
         (lambda: llm_audit.Setup(device="tpu"), "cpu, cuda"),
         (lambda: llm_audit.Setup(jobs=0), "at least 1"),
         (lambda: llm_audit.Setup(max_tokens=-1), "a number of tokens"),
         (lambda: llm_audit.Setup(model=5), "a name, or None"),
+        (lambda: llm_audit.Setup(detectors=None), "several names"),
+        (lambda: llm_audit.Setup(offline="yes"), "True or False"),
         (lambda: llm_audit.generate(None, "new.jsonl", count=0), "1 or more"),
         (lambda: llm_audit.explain("AUD9999"), "There is no rule"),
     ],
@@ -129,6 +152,53 @@ def test_a_text_and_a_file_of_the_same_characters_get_the_same_answer(setup: llm
 def test_an_argument_of_another_kind_is_a_sentence(call: Callable[[], object], said: str) -> None:
     with pytest.raises(llm_audit.InvalidConfiguration, match=said):
         call()
+
+
+PUBLIC = [
+    function
+    for module in (llm_audit, llm_audit.membership)
+    for name in module.__all__
+    if inspect.isfunction(function := getattr(module, name)) and inspect.signature(function).parameters
+]
+
+
+@pytest.mark.parametrize("function", PUBLIC, ids=[f"{function.__module__}.{function.__name__}" for function in PUBLIC])
+def test_no_public_function_begins_with_an_argument_of_a_type_that_it_does_not_state(function: Callable[..., object]) -> None:
+    parameters = inspect.signature(function).parameters
+    needed = {name: object() for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    for name in parameters:
+        only = {**dict.fromkeys(needed), name: object()}
+        with pytest.raises(llm_audit.InvalidConfiguration, match=r"^\w+ is (None|<object object.*>); it must be .*\.$"):
+            function(**only)
+
+
+def test_what_a_type_allows_is_let_pass() -> None:
+    @checked
+    def f(a: StrPath | Iterable[StrPath], b: float = 0.5, c: Literal["x"] | None = None, d: Count = 1, e: bool = True) -> str:
+        return "called"
+
+    good: list[tuple[Any, ...]] = [
+        ("p",), (Path("p"),), (["p", Path("q")],), ({"p"},), (iter(["p"]),), ("p", 1), ("p", np.float32(0.5)), ("p", 0.5, "x"),
+        ("p", 0.5, None, np.int64(3)), ("p", 0.5, None, 1, np.True_),
+    ]  # fmt: skip
+    bad: list[tuple[Any, ...]] = [
+        (b"p",), ({"p": 1},), ([b"p"],), (io.StringIO("p"),), ("p", "0.5"), ("p", True), ("p", 0.5, "y"), ("p", 0.5, ["x"]),
+        ("p", 0.5, None, 0), ("p", 0.5, None, 1.0), ("p", 0.5, None, 1, "yes"),
+    ]  # fmt: skip
+    assert [f(*arguments) for arguments in good] == ["called"] * len(good)
+    for arguments in bad:
+        with pytest.raises(llm_audit.InvalidConfiguration):
+            f(*arguments)
+    with pytest.raises(TypeError, match="missing"):
+        f(b=1)  # type: ignore[call-arg]  # what is wrong is that "a" is missing
+
+
+def test_the_choices_of_training_are_those_that_there_are() -> None:
+    from llm_audit.training import heads, losses
+
+    stated = types_of(inspect.unwrap(llm_audit.train))
+    assert set(get_args(stated["loss"])) == set(losses.LOSSES) and get_args(stated["kind"]) == heads.KINDS
+    assert set(get_args(stated["features"])) == set(FEATURES)
 
 
 def test_a_text_in_the_place_of_a_path_is_told_how_to_be_given(setup: llm_audit.Setup) -> None:
@@ -141,6 +211,33 @@ def test_a_report_is_shown_in_a_line(setup: llm_audit.Setup) -> None:
     verdict = report.documents[1].verdict.value
     expected = f"<Report: Was this text machine-generated? 1 document not_assessable, 1 document {verdict}>"
     assert repr(report) == str(report) == expected
+
+
+def test_its_parts_are_shown_in_a_line_each(setup: llm_audit.Setup) -> None:
+    document = llm_audit.detect(HUMAN, alpha=0.01, setup=setup).documents[0]
+    shown = f"Document(name={HUMAN!r}, verdict=<Verdict.INCONCLUSIVE: 'inconclusive'>, p_value={document.p_value})"
+    assert repr(document) == shown
+    assert repr(document.results[0]).startswith("Result(rule='AUD101', name='Probability curvature', verdict=")
+
+
+def test_a_format_that_there_is_none_of_is_a_sentence(setup: llm_audit.Setup) -> None:
+    report = llm_audit.detect(TOO_SHORT, setup=setup)
+    with pytest.raises(llm_audit.InvalidConfiguration, match=r"^There is no format 'docx'; choose from html, .*json"):
+        report.render("docx")
+    with pytest.raises(llm_audit.InvalidConfiguration, match=r"^path is 5; it must be a path\.$"):
+        report.save(5)
+
+
+def test_a_working_folder_that_is_gone_is_a_sentence(
+    setup: llm_audit.Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert llm_audit.detect(HUMAN, setup=setup).documents[0].p_value is not None
+    with pytest.raises(llm_audit.NotAvailable, match=r"^The folder in which this runs is no longer there: change into one"):
+        llm_audit.gate(HUMAN, setup=setup)
 
 
 def test_one_path_needs_no_list_and_a_path_object_will_do(setup: llm_audit.Setup) -> None:
@@ -217,6 +314,21 @@ def test_a_frame_has_a_row_for_each_document(setup: llm_audit.Setup) -> None:
     assert frame["p_value"][0] == report.documents[0].p_value
     assert frame["p_value"].isna().tolist() == [False, True]
     assert {"verdict", "p_floor", "n", "tokens", "language", "summary", "AUD101"} <= set(frame.columns)
+    assert list(llm_audit.detect([], setup=setup).to_frame().columns) == list(COLUMNS)
+
+
+def test_a_frame_of_another_question_has_rows_of_what_it_is_about(setup: llm_audit.Setup, tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    candidates = [f"{setup.model}@temperature={value},template=none" for value in (1, 0.5)]
+    frame = llm_audit.attribute([TOO_SHORT, HUMAN], candidates=candidates, prompt="", setup=setup).to_frame()
+    assert frame["candidate"].tolist() == [*candidates, *candidates]
+    assert {"name", "verdict", "p_value", "exact", "reason"} <= set(frame.columns)
+    gated = llm_audit.gate(HUMAN, setup=setup).to_frame()
+    assert gated["q_value"][0] == gated["p_value"][0] and gated["failed"].tolist() == [False]
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": text}) + "\n" for text in world().members[64][:12]))
+    ranked = llm_audit.membership.score(rows, scores=["loss"], setup=llm_audit.Setup(model=FIXTURE)).to_frame()
+    assert len(ranked) == 12 and ranked["loss"].is_monotonic_decreasing
 
 
 def test_without_pandas_one_sentence_says_what_to_install(setup: llm_audit.Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llm_audit.api.endpoints import EndpointSetup
+from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, plain_setup
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress
 from llm_audit.detectors.membership import run
@@ -22,7 +22,6 @@ from llm_audit.detectors.membership.target import LanguageModel, Target
 from llm_audit.detectors.substitution.subject import endpoint_of
 from llm_audit.results import Conditions, Membership
 from llm_audit.scoring.session import Session
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
 Paths = StrPath | Iterable[StrPath]
@@ -33,13 +32,12 @@ class Audit:
     """Arguments that all membership tests share, and the steps made from them: open the model, derive the seed, report."""
 
     alpha: float
-    setup: Setup | EndpointSetup | None
+    setup: AnySetup | EndpointSetup
     seed_file: StrPath | None
     progress: Progress
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
-        self.setup = self.setup or Setup()
         self.started = now()
 
     @contextmanager
@@ -49,7 +47,7 @@ class Audit:
             raise InvalidConfiguration(
                 "This test reads with a model that runs here; canary, order, paired and continuation can ask an endpoint."
             )
-        with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
+        with replace(plain_setup(self.setup), reference=None).session(self.progress) as session:
             yield Target(session, self.progress)
 
     @contextmanager
@@ -77,7 +75,7 @@ class Audit:
         if model is None:
             yield None
             return
-        setup = Setup() if isinstance(self.setup, EndpointSetup) else self.setup or Setup()
+        setup = plain_setup(None if isinstance(self.setup, EndpointSetup) else self.setup)
         with replace(setup, model=model, reference=None).session(self.progress) as session:
             yield Target(session)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from llm_audit.api.endpoints import EndpointSetup
+from llm_audit.api.arguments import Count, checked
+from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, listed
 from llm_audit.common.progress import Progress, silent
@@ -20,11 +21,12 @@ from llm_audit.results import Conditions
 from llm_audit.setup.manifest import collect, now
 
 
+@checked
 def continuation(
     endpoint: EndpointSetup,
     names: StrPath | Iterable[StrPath],
     *,
-    continuations: int = 8,
+    continuations: Count = 8,
     alpha: float = 0.01,
     progress: Progress = silent,
 ) -> Report:
@@ -51,7 +53,7 @@ def continuation(
     check_alpha(alpha)
     endpoint.check()
     started, names = now(), listed(names)
-    secrets = [canaries.check(name) for name in names]
+    secrets = canaries.check_all(names)
     needed = continued.check(secrets, continuations, alpha)
     endpoint.check_requests(needed, "ask for fewer continuations")
     source, commitments = endpoint.open(), tuple(secret.commitment for secret in secrets)

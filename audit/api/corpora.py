@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from llm_audit.api.arguments import Count, Range, checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
@@ -60,6 +61,7 @@ class ScanInterrupted(KeyboardInterrupt):
         self.scan = scan
 
 
+@checked
 def scan(
     paths: StrPath | Iterable[StrPath],
     folder: StrPath,
@@ -67,15 +69,15 @@ def scan(
     alpha: float = 0.05,
     setup: AnySetup = None,
     text_field: str = "text",
-    limit: int | None = None,
-    shard: Shard | None = None,
+    limit: Count | None = None,
+    shard: tuple[int, int] | None = None,
     engine: Literal["local", "ray"] = "local",
     results: str | None = None,
     include: Sequence[str] = (),
     policy: str | None = None,
     id_field: str | None = None,
     keep: Sequence[str] = (),
-    max_bad_rows: int | None = None,
+    max_bad_rows: Annotated[int, Range(0)] | None = None,
     on_tally: Callable[[Tally], None] = lambda tally: None,
 ) -> Scan:
     """Judge every document of a corpus. Called again with the same arguments, an interrupted scan continues.
@@ -87,7 +89,8 @@ def scan(
         setup: None: the defaults, without a cache of the scores of every token.
         text_field: field of each record that holds the text; a field within another one is named "meta.text".
         limit: only the first so many documents, for a trial.
-        shard: judge one of several parts; a final call without `shard` on the same folder writes the results.
+        shard: judge one part of several, (2, 8) the second of eight; a final call without it on the same folder writes the
+            results.
         engine: "ray": on the cluster that RAY_ADDRESS names, or else in a process for each core.
         results: address that the results of the whole corpus are copied to.
         id_field: field of each record that names it in the results.
@@ -109,15 +112,16 @@ def scan(
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
     plain_setup(setup).check()
+    part = None if shard is None else _part(*shard)
     kinds_of(include)
     kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
     corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
     interrupted = False
     tally = Tally(0, alpha)
-    with Folder(Path(folder), shard) as kept, opened(setup, silent) as ready:
+    with Folder(Path(folder), part) as kept, opened(setup, silent) as ready:
         before = kept.known_inputs()
         # Shards share the list of digests that the first of them made.
-        listed_before = shard is not None and corpus.looks_like(before)
+        listed_before = part is not None and corpus.looks_like(before)
         inputs = before if listed_before else list(corpus.inputs({file.sha256: file for file in before}))
         fields = {
             "id_field": id_field, "keep": tuple(keep), "include": tuple(sorted(set(include))),
@@ -138,12 +142,12 @@ def scan(
         try:
             with _engine(engine, plain_setup(setup), header, ready, within) as judge:
                 tally = judge_all(
-                    corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=show, most_unreadable=max_bad_rows
+                    corpus, inputs, kept, header, judge, limit=limit, shard=part, show=show, most_unreadable=max_bad_rows
                 )
         except KeyboardInterrupt:
             interrupted = True
         report, where = None, kept.path
-        if shard is None:
+        if part is None:
             stored, where = write_results(kept, header, ready.population.datasheet.description, limit)
             report = Report.of(stored)
     if report is not None:
@@ -154,6 +158,7 @@ def scan(
     return done
 
 
+@checked
 def bench(
     paths: StrPath | Iterable[StrPath],
     *,
@@ -171,7 +176,7 @@ def bench(
         text_field: field of each line that holds the text.
         label_field: field that holds the label.
         setup: as for `detect`.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: no text is left to judge, or a label is wrong.
@@ -230,6 +235,13 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
         inputs=digest_of(inputs),
         max_tokens=ready.setup.max_tokens,
     )
+
+
+def _part(number: int, parts: int) -> Shard:
+    """The shard of these numbers. Raises InvalidConfiguration: there is no such part."""
+    if not 1 <= number <= parts:
+        raise InvalidConfiguration(f"There is no part {number} of {parts}; give (2, 8) for the second of eight.")
+    return Shard(number, parts)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_audit.api.arguments import check_fields, checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, one_or_several, opened, plain_setup, prompt_in
 from llm_audit.common.errors import InvalidConfiguration
@@ -38,7 +39,7 @@ class Text:
         name: what reports call it.
 
     Raises:
-        InvalidConfiguration: the text is no string.
+        InvalidConfiguration: text or name is no string.
 
     >>> llm_audit.Text("Call me Ishmael.", name="novel").name
     'novel'
@@ -48,8 +49,7 @@ class Text:
     name: str = "text"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise InvalidConfiguration(f"A Text holds a string, not something of the type {type(self.text).__name__}.")
+        check_fields(self)
 
     def read(self) -> RawText:
         """The text as if it had been read from a file in UTF-8."""
@@ -64,12 +64,18 @@ class File:
         path: of the file; its suffix says how it is read.
         name: what reports call it.
 
+    Raises:
+        InvalidConfiguration: the path is no path, or the name no string.
+
     >>> llm_audit.File("/tmp/4f2a.docx", name="anna.docx").name
     'anna.docx'
     """
 
     path: StrPath
     name: str
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def source(self) -> Source:
         """The file as an input, under its name on one line."""
@@ -81,6 +87,7 @@ Texts = Given | Iterable[Given]
 """A path, `Text` or `File`, or several of them. A path is a file, a folder, a pattern such as "docs/*.md", or "-" (stdin)."""
 
 
+@checked
 def detect(
     texts: Texts,
     *,
@@ -95,15 +102,16 @@ def detect(
     """Was this text machine-generated? Compare each text with human writing.
 
     Args:
-        texts: see `Texts`; strings are paths, a text in memory is a `Text`. An input that cannot be read becomes a document
-            with the verdict "error", and stops no other.
+        texts: one or several: strings are paths of files, folders or patterns; a text in memory is a `Text`. A path that is
+            named twice counts once. An input that cannot be read becomes a document with the verdict "error", whose
+            `summary` says why, and stops no other.
         alpha: the share of human texts that you accept to flag by mistake.
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
         include: kinds of text other than running text, which are not scored by default, to be scored all the same:
             "headings", "quotes", "tables", "captions", "references", "forms".
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
     Returns:
@@ -146,6 +154,7 @@ def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, 
     return finished(judging.report_of(documents, setup.manifest(alpha)), started, _file_arguments((), setup.setup))
 
 
+@checked
 def attribute(
     texts: Texts,
     *,

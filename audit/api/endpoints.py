@@ -6,15 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from llm_audit import results
+from llm_audit.api.arguments import Count, Range, checked
+from llm_audit.api.endpoint_setup import EndpointSetup, Surface
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
@@ -31,115 +31,26 @@ from llm_audit.detectors.substitution.reference_model import PRECISIONS, Referen
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.trusted import Trusted
 from llm_audit.endpoints.client import Endpoint
-from llm_audit.endpoints.headers import Header, read_headers
-from llm_audit.endpoints.journal import Journal, Replay
-from llm_audit.endpoints.key import read_key
-from llm_audit.endpoints.limits import Limits
+from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.probe import Capabilities, probe
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
-Surface = Literal["chat", "completions"]
 
-
-@dataclass(frozen=True)
-class EndpointSetup:
-    """An OpenAI-compatible endpoint, and how it may be asked; or a journal of one.
-
-    Attributes:
-        url: base address, such as "https://api.example.com/v1". One that ends in "/responses" is asked by the Responses API;
-            of Azure: "https://NAME.openai.azure.com/openai/deployments/NAME?api-version=VERSION".
-        model: the model's name there.
-        key_env, key_file: environment variable or file that holds the API key.
-        headers: of every request, each "Name: value"; the values are treated as secrets.
-        headers_env: likewise, each "Name: VARIABLE", where the environment variable holds the value.
-        journal: file that keeps every raw answer; what it holds already is not asked again.
-        replay: a journal that all answers are taken from; no endpoint is asked, and `url` stays None.
-        timeout: seconds for a whole answer; a third of that for the first one.
-        attempts: per request.
-        concurrency: requests at a time.
-        per_second: requests a second at most; None: as fast as the answers come.
-        max_requests: cap on requests sent, repeats included.
-        max_tokens: cap on tokens of prompts and answers, as billed.
-
-    >>> llm_audit.EndpointSetup("http://localhost:8080/v1", "my-model", max_requests=100).attempts
-    4
-    """
-
-    url: str | None = None
-    model: str | None = None
-    key_env: str | None = None
-    key_file: Path | None = None
-    headers: tuple[str, ...] = field(default=(), repr=False)
-    headers_env: tuple[str, ...] = ()
-    journal: Path | None = None
-    replay: Path | None = None
-    timeout: float = 120.0
-    attempts: int = 4
-    concurrency: int = 4
-    per_second: float | None = None
-    max_requests: int | None = None
-    max_tokens: int | None = None
-
-    def check(self) -> None:
-        """Refuse attributes that are missing or do not go together. Raises InvalidConfiguration."""
-        if self.replay is not None:
-            if self.url or self.journal:
-                raise InvalidConfiguration("A replay asks no endpoint: give no URL and no journal with it.")
-        elif not self.url or not self.model:
-            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there (--model), or a journal.")
-        elif self.key_env and self.key_file:
-            raise InvalidConfiguration("Give the environment variable or the file that holds the key, not both.")
-
-    def check_requests(self, needed: int, fewer: str) -> None:
-        """Refuse a cap below the requests that a test needs; `fewer`: how to need fewer. Raises InvalidConfiguration."""
-        if self.max_requests is not None and self.max_requests < needed:
-            raise InvalidConfiguration(
-                f"The test needs {needed:,} requests, and at most {self.max_requests:,} are allowed; raise the cap, or {fewer}."
-            )
-
-    def open(self) -> Endpoint | Replay:
-        """The endpoint, or the journal.
-
-        Raises:
-            InvalidConfiguration: attributes are missing or do not go together, or the key cannot be used.
-        """
-        self.check()
-        if self.replay is not None:
-            return Replay(self.replay)
-        assert self.url and self.model
-        limits = Limits(
-            self.timeout, self.attempts, self.concurrency, self.per_second, self.max_requests, self.max_tokens
-        )  # fmt: skip
-        key, further = self._secrets
-        return Endpoint(self.url, self.model, key, limits, Journal(self.journal), headers=further)
-
-    @cached_property
-    def _secrets(self) -> tuple[str | None, tuple[Header, ...]]:
-        """The API key, None if the endpoint needs none, and the headers. Read once, since a key file may be a pipe."""
-        return read_key(env=self.key_env, file=self.key_file), read_headers(self.headers, self.headers_env)
-
-    def finished(self, report: results.Report, started: str, named: Sequence[StrPath | None]) -> Report:
-        """The report of a run on this endpoint, its manifest completed, and keys and header values taken out of its command."""
-        key, headers = self._secrets
-        secrets = [word for header in headers for word in (header.value, *header.secrets)]
-        return finished(report, started, [*named, self.journal, self.replay], (*secrets, *((key,) if key else ())))
-
-
+@checked
 def audit_endpoint(
     endpoint: EndpointSetup,
     prompts: StrPath | None = None,
     *,
     trusted: Sequence[StrPath] = (),
     surface: Literal["auto", "chat", "completions"] = "auto",
-    requests: int = 60,
-    honest: int = 200,
-    tokens: int = 8,
+    requests: Annotated[int, Range(10)] = 60,
+    honest: Annotated[int, Range(10)] = 200,
+    tokens: Count = 8,
     precisions: Sequence[str] = tuple(PRECISIONS),
-    texts: int | None = None,
+    texts: Annotated[int, Range(0)] | None = None,
     sequential: bool = False,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Report:
     """Whether an endpoint answers like the model that it claims to serve.
@@ -157,7 +68,7 @@ def audit_endpoint(
         sequential: stop as soon as the teacher-forced comparison suffices.
         alpha: of the verdict, over all tests.
         setup: whose model is the reference, what the endpoint is said to serve.
-        progress: called with the share of each stage that is done.
+        progress: called with the share of each stage that is done, from 0 to 1 or None, and with its name.
 
     Returns:
         A report whose `substitution.served` is consistent, inconsistent or not measured.
@@ -172,7 +83,7 @@ def audit_endpoint(
     'consistent'
     """
     check_alpha(alpha)
-    started, setup = now(), setup or Setup()
+    started, setup = now(), plain_setup(setup)
     settings = Settings(
         requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
         alpha=alpha, sequential=sequential,
@@ -204,15 +115,16 @@ def audit_endpoint(
     return endpoint.finished(report, started, [prompts, *trusted])
 
 
+@checked
 def record_endpoint(
     endpoint: EndpointSetup,
     prompts: StrPath,
     *,
     surface: Surface = "chat",
-    questions: int = 260,
-    repeats: int = 2,
-    tokens: int = 8,
-    texts: int | None = None,
+    questions: Annotated[int, Range(20)] = 260,
+    repeats: Count = 2,
+    tokens: Count = 8,
+    texts: Annotated[int, Range(0)] | None = None,
     progress: Progress = silent,
 ) -> tuple[int, Counter[str]]:
     """Keep a trusted endpoint's answers in its journal, to hold others against (`audit_endpoint(..., trusted=[...])`).
@@ -246,11 +158,12 @@ def record_endpoint(
     return record(source, probe(source), chosen, surface, questions, repeats, settings, progress)
 
 
+@checked
 def watch_endpoint(
     endpoint: EndpointSetup,
     baseline: StrPath,
     *,
-    rows: int = 10,
+    rows: Annotated[int, Range(5, 1000)] = 10,
     surface: Surface = "chat",
     border_inputs: bool = False,
     alpha: float = 0.01,
@@ -302,7 +215,8 @@ def watch_endpoint(
 
 def _check_goes_on(endpoint: EndpointSetup, path: Path, surface: Surface, border_inputs: bool) -> None:
     """Refuse a journal of an earlier run, unless it is this one, of border inputs, that was interrupted."""
-    if endpoint.journal is None or not endpoint.journal.exists():
+    journal = None if endpoint.journal is None else Path(endpoint.journal)
+    if journal is None or not journal.exists():
         return
     assert endpoint.model  # as there is a journal to write
     stored = baselines.read(path, endpoint.model, surface) if path.exists() else None
@@ -310,8 +224,8 @@ def _check_goes_on(endpoint: EndpointSetup, path: Path, surface: Surface, border
         raise InvalidConfiguration(
             "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
         )
-    if endpoint.journal.stat().st_size:
-        border_watch.check_goes_on(Replay(endpoint.journal), stored, surface, datetime.now(UTC))
+    if journal.stat().st_size:
+        border_watch.check_goes_on(Replay(journal), stored, surface, datetime.now(UTC))
 
 
 def _baseline(source: Endpoint | Replay, path: Path, rows: int, surface: Surface, border_inputs: bool) -> int:
@@ -340,6 +254,7 @@ class EndpointProbe:
     tests: list[Allowance]
 
 
+@checked
 def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
     """Probe an endpoint with some twenty short questions: which fields it really returns.
 
@@ -366,7 +281,15 @@ class AuditPlan:
     tests: list[Plan]
 
 
-def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: float = 0.9, tokens: int = 8) -> AuditPlan:
+@checked
+def plan_audit(
+    effect: str,
+    *,
+    rate: Annotated[float, Range(0, 1, "(]")] = 1.0,
+    alpha: Annotated[float, Range(0, 1, "()")] = 0.01,
+    power: Annotated[float, Range(0, 1, "()")] = 0.9,
+    tokens: Count = 8,
+) -> AuditPlan:
     """Plan how many requests each test needs to find a substitution, before money is spent.
 
     Args:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit import results
+from llm_audit.api.arguments import checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.paths import working_folder
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.common.terminal import one_line
 from llm_audit.detectors.registry import described
@@ -33,6 +35,7 @@ if TYPE_CHECKING:  # slow to import, and needed only where a policy checks water
     from llm_audit.gating.watermarks import Check
 
 
+@checked
 def gate(
     paths: StrPath | Iterable[StrPath] = (),
     *,
@@ -80,7 +83,7 @@ def gate(
     (0, 0)
     """
     paths = listed(paths)
-    _check(paths, policy, baseline, changed_since, update_baseline=update_baseline)
+    _check(paths, baseline, changed_since, update_baseline=update_baseline)
     started, policy = now(), policy or load()
     changed_since = base_revision(os.environ) if changed_since == AUTO else changed_since
     setup = setup or _setup(policy)
@@ -108,9 +111,7 @@ def gate(
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 
 
-def _check(
-    paths: Sequence[str], policy: object, baseline: StrPath | None, changed_since: str | None, *, update_baseline: bool
-) -> None:
+def _check(paths: Sequence[str], baseline: StrPath | None, changed_since: str | None, *, update_baseline: bool) -> None:
     """Refuse arguments that do not go together. Raises InvalidConfiguration."""
     if not paths and changed_since is None:
         raise InvalidConfiguration("Nothing is named to judge: give files or folders, or the revision from which they differ.")
@@ -118,8 +119,6 @@ def _check(
         raise InvalidConfiguration(
             "Updating a baseline needs its file, and all texts: name it, and no revision from which they differ."
         )
-    if policy is not None and not isinstance(policy, Loaded):
-        raise InvalidConfiguration("A policy comes from llm_audit.load_policy(FILE); give what that returns.")
 
 
 def _report(documents: Sequence[Document], terms: Terms, manifest: Manifest, passed: Sequence[Passed]) -> results.Report:
@@ -228,7 +227,7 @@ def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passe
     if changed_since is None:
         passed += inputs.passed
         return inputs.sources
-    passed_over = unchanged_since(changed_since, Path.cwd())
+    passed_over = unchanged_since(changed_since, working_folder())
 
     def unchanged(path: Path) -> bool:
         link = Path(os.path.realpath(path.parent), path.name)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.running import StrPath
 from llm_audit.common.progress import Progress, silent
 from llm_audit.scoring.pins import DEFAULT_MODEL
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "Loaded", "Store", "load_policy", "model_card", "score_cache"]
 
 
+@checked
 def load_policy(config: StrPath | None = None, *, isolated: bool = False) -> Loaded:
     """The policy of the working directory, for `gate`.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from llm_audit.api.arguments import Count, Range, checked
 from llm_audit.api.keys import marker_of
-from llm_audit.api.running import StrPath, listed
+from llm_audit.api.running import AnySetup, StrPath, listed, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.common.terminal import terminal_safe
-from llm_audit.setup import Setup
 
 if TYPE_CHECKING:
     from llm_audit.detectors.attribution.candidate import Candidate
@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["Head", "card_of", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
 
 
+@checked
 def generate(
     author: str | None,
     output: StrPath,
     *,
     prompts: StrPath | None = None,
-    count: int | None = None,
-    max_tokens: int = 300,
-    seed: int = 0,
+    count: Count | None = None,
+    max_tokens: Count = 300,
+    seed: Annotated[int, Range(0)] = 0,
     watermark: StrPath | None = None,
     scheme: str | None = None,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> int:
     """Draw texts from a model into a file, with prompt, tokens and settings, for calibration and tests; return how many.
@@ -52,7 +53,7 @@ def generate(
         watermark: key file, by which every text is marked; each line then says the scheme and the key's id.
         scheme: name of the scheme that this key has to be of; None: the file says it.
         setup: device and cache.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidConfiguration: the author stands for several settings, the file exists, or the key cannot be used or is of
@@ -65,9 +66,7 @@ def generate(
     from llm_audit.detectors.attribution.generations import read_prompts
     from llm_audit.scoring.vocabulary import tokens_of
 
-    if (count is not None and count < 1) or max_tokens < 1:
-        raise InvalidConfiguration("At least one text of one token is drawn: count and max_tokens must be 1 or more.")
-    candidate, output, setup = _author(author), Path(output), setup or Setup()
+    candidate, output, setup = _author(author), Path(output), plain_setup(setup)
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     prompt_texts = read_prompts(Path(prompts)) if prompts else [""]
@@ -137,17 +136,18 @@ def _line(settings: dict[str, Any], sample: Sample, mark: dict[str, Any]) -> byt
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
+@checked
 def train(
     paths: StrPath | Sequence[StrPath],
     name: str,
     *,
-    loss: str = "bce",
-    kind: str = "logistic",
-    features: str = "states+statistics",
-    schedule: dict[str, Any] | None = None,
+    loss: Literal["bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm"] = "bce",
+    kind: Literal["logistic", "mlp", "attention"] = "logistic",
+    features: Literal["states", "states+statistics"] = "states+statistics",
+    schedule: Mapping[str, float] | None = None,
     text_field: str = "text",
     label_field: str = "label",
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> tuple[Head, Path]:
@@ -156,14 +156,16 @@ def train(
     Args:
         paths: JSON lines; each line has a text and its label, "human", "machine" or "machine-revised".
         name: as for `calibrate`.
-        loss: what the training minimises, one of `training.losses.LOSSES`.
-        kind: form of the head, one of `training.heads.KINDS`.
-        features: what the head reads, "states" or "states+statistics".
+        loss: what the training minimises: "bce" (cross-entropy), "opauc-kl", "opauc-cvar", "tpauc-kl" (partial areas under
+            the ROC curve) or "aucm" (the whole area).
+        kind: form of the head, "logistic", "mlp" or "attention".
+        features: what the head reads: the model's hidden states, "states", or these and statistics of the tokens' scores,
+            "states+statistics".
         schedule: any of `epochs`, `batch_size`, `learning_rate` and `seed`; the others are as for every head of its kind.
         text_field: field of each line that holds the text.
         label_field: field that holds the label.
         setup: model, device and cache.
-        progress: called with the share of each stage that is done.
+        progress: called with the share of each stage that is done, from 0 to 1 or None, and with its name.
         on_note: called with each note on the data, before anything is scored.
 
     Returns:
@@ -171,6 +173,7 @@ def train(
 
     Raises:
         InvalidInput: too few texts.
+        InvalidConfiguration: the schedule has a setting of another name.
 
     >>> head, path = llm_audit.train("labelled.jsonl", "ours", setup=llm_audit.Setup(model="./my-model"))
     >>> head.card.texts["human training"], path.name
@@ -182,15 +185,17 @@ def train(
     with local_packages():
         from llm_audit.training.recipe import train_and_save
 
+    if wrong := set(schedule or ()) - {"epochs", "batch_size", "learning_rate", "seed"}:
+        raise InvalidConfiguration(f"A schedule has epochs, batch_size, learning_rate and seed, and no {min(wrong)!r}.")
     target = path_of(name)
     data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field)
     for note in data.notes:
         on_note(note)
     texts = [text for text in data.texts if text.label != "machine-revised"]
     check_trainable(texts)
-    with (setup or Setup()).session(progress) as session:
+    with plain_setup(setup).session(progress) as session:
         stages = named(progress, "Scoring"), named(progress, "Training")
-        settings = {"seed": 0} | (schedule or {})
+        settings = {"seed": 0, **(schedule or {})}
         head = train_and_save(session, data, texts, target, kind, features, loss, settings, *stages)
     return head, target
 
@@ -212,13 +217,14 @@ def card_of(head: Head, target: Path) -> str:
     return "\n".join(lines)
 
 
+@checked
 def count_frequencies(
     corpus: StrPath | Sequence[StrPath],
     output: StrPath,
     *,
     name: str | None = None,
     text_field: str = "text",
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Counted:
     """Count a corpus with a model's tokenizer, for DC-PDD.
@@ -229,7 +235,7 @@ def count_frequencies(
         name: of the table, in reports; None: that of the file.
         text_field: where the text is in JSON lines.
         setup: whose model's tokenizer counts.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     >>> plain = llm_audit.Setup(model="./my-model")
     >>> table, malformed, problems = llm_audit.count_frequencies("human.jsonl", "counts.safetensors", setup=plain)
@@ -240,7 +246,7 @@ def count_frequencies(
     from llm_audit.scoring.tokenizer import load_tokenizer
 
     paths, output = [Path(path) for path in listed(corpus)], Path(output)
-    with replace(setup or Setup(), cache=False).session(progress) as session:
+    with replace(plain_setup(setup), cache=False).session(progress) as session:
         tokenizer = load_tokenizer(session.model.folder)
     return count_corpus(
         paths,
@@ -253,7 +259,14 @@ def count_frequencies(
     )
 
 
-def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "") -> tuple[Secret, Path, Path]:
+@checked
+def new_canary(
+    name: str,
+    *,
+    count: Annotated[int, Range(1, 100_000)] = 999,
+    length: Annotated[int, Range(8, 1000)] = 64,
+    before: str = "",
+) -> tuple[Secret, Path, Path]:
     """Draw random strings, one of them to be published, and write a commitment to the others.
 
     Args:

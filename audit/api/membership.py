@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from llm_audit.api.arguments import Count, checked
 from llm_audit.api.asking import Audit, Paths, counts
 from llm_audit.api.continuing import continuation, drawn_alike
-from llm_audit.api.endpoints import EndpointSetup
+from llm_audit.api.endpoint_setup import EndpointSetup
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, finished, listed
+from llm_audit.api.running import AnySetup, StrPath, finished, listed
 from llm_audit.api.screening import score
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import blind_baseline, clusters, run
@@ -28,7 +29,6 @@ from llm_audit.detectors.membership import paired as pairs_of
 from llm_audit.detectors.membership.collection import naming_left_out, read_collection
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect, now
 
 __all__ = ["blind", "canary", "continuation", "dataset", "identifier", "order", "paired", "score", "watermark"]
@@ -37,16 +37,17 @@ DRAWS = 9999
 """Number of permutations, in the tests whose permutations need no further pass of the model."""
 
 
+@checked
 def order(
     paths: Paths,
     *,
-    draws: int = 99,
-    shards: int = 1,
+    draws: Count = 99,
+    shards: Count = 1,
     provenance: str = "",
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | EndpointSetup | None = None,
+    setup: AnySetup | EndpointSetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -63,7 +64,7 @@ def order(
         setup: whose model is audited; an endpoint must return the log-probabilities of prompts (echo), and gets one request for
             each of the (1 + draws) x shards texts, and ten more.
         seed_file: seed registered before the test; written if it is not there.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
@@ -108,11 +109,12 @@ def order(
     )  # fmt: skip
 
 
+@checked
 def canary(
     names: StrPath | Iterable[StrPath],
     *,
     alpha: float = 0.01,
-    setup: Setup | EndpointSetup | None = None,
+    setup: AnySetup | EndpointSetup = None,
     progress: Progress = silent,
 ) -> Report:
     """Whether a published random string is more likely than its unpublished siblings.
@@ -134,7 +136,7 @@ def canary(
     0.005
     """
     audit, names = Audit(alpha, setup, None, progress), listed(names)
-    secrets = [canaries.check(name) for name in names]
+    secrets = canaries.check_all(names)
     canaries.check_decidable(secrets, alpha)
     strings = sum(secret.count + 1 for secret in secrets)
     with audit.language_model(strings, "use fewer canaries") as target:
@@ -148,13 +150,14 @@ def canary(
     return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=names)
 
 
+@checked
 def paired(
     path: StrPath,
     *,
     provenance: str = "",
     control: str | None = None,
     alpha: float = 0.01,
-    setup: Setup | EndpointSetup | None = None,
+    setup: AnySetup | EndpointSetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -212,13 +215,14 @@ def paired(
     )  # fmt: skip
 
 
+@checked
 def identifier(
     paths: Paths,
     *,
-    draws: int = 19,
+    draws: Count = 19,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -259,6 +263,7 @@ def identifier(
     return audit.finished(membership, target, (identifiers.rule.code,), [data], named=paths)
 
 
+@checked
 def dataset(
     paths: Paths,
     held_out: Paths,
@@ -267,7 +272,7 @@ def dataset(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -326,6 +331,7 @@ def dataset(
     )  # fmt: skip
 
 
+@checked
 def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: str = "text") -> Report:
     """Can suspect and held-out texts be told apart without any model? Then no score of them means anything.
 

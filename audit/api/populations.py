@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.running import AnySetup, StrPath, plain_setup
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
-from llm_audit.setup import Setup
 
 if TYPE_CHECKING:
     from llm_audit.detectors import StatisticRule
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "calibrate_generations", "datasheet"]
 
 
+@checked
 def calibrate(
     path: StrPath,
     name: str,
@@ -43,7 +44,7 @@ def calibrate(
         description: one line, printed beside every p-value.
         language: ISO 639-1 code of the texts.
         setup: whose model and detectors score the texts.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The population, where it was written, and how many distinct texts there were.
@@ -86,7 +87,7 @@ def calibrate(
 
 
 def calibrate_generations(
-    path: StrPath, name: str, *, setup: Setup | None = None, progress: Progress = silent
+    path: StrPath, name: str, *, setup: AnySetup = None, progress: Progress = silent
 ) -> tuple[Population, Path, int]:
     """Build a reference population of what one model wrote under one setting, for `attribute` without a prompt.
 
@@ -94,7 +95,7 @@ def calibrate_generations(
         path: texts of `generate`; the records say which model.
         name: as for `calibrate`.
         setup: device and cache.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The population, where it was written, and how many generations there were.
@@ -111,7 +112,7 @@ def calibrate_generations(
     populations.check_name(name)
     records = read_generations(Path(path))
     first = records[0]
-    with replace(setup or Setup(), model=first.model, reference=None).session(progress) as session:
+    with replace(plain_setup(setup), model=first.model, reference=None).session(progress) as session:
         if session.model.digest != first.digest:
             raise NotAvailable(
                 f"{path} was drawn from another {first.model} (digest {first.digest[:12]}, here {session.model.digest[:12]})."

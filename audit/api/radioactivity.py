@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.asking import Audit, counts
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, finished, listed
+from llm_audit.api.running import AnySetup, StrPath, finished, listed, plain_setup
 from llm_audit.api.watermark import readers_of
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
@@ -26,12 +27,12 @@ from llm_audit.detectors.watermark.run import Settings
 from llm_audit.results import Conditions, Membership
 from llm_audit.results.watermark_evidence import KeyedTraining
 from llm_audit.scoring.request import Prompted
-from llm_audit.setup import Setup
 from llm_audit.setup.manifest import collect
 
 Ints = NDArray[np.int64]
 
 
+@checked
 def watermark(
     marked: StrPath | Iterable[StrPath] = (),
     *,
@@ -39,7 +40,7 @@ def watermark(
     answers: StrPath | Iterable[StrPath] = (),
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Report:
     """Whether a model was trained on text that carries the mark of a key, with an exact p-value.
@@ -53,7 +54,7 @@ def watermark(
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited; with `answers`, whose tokenizer reads them.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Raises:
         InvalidInput: there is no text.
@@ -75,7 +76,7 @@ def watermark(
     data = [read_collection(files, text_field=text_field) for files in (marks, answer_files) if files]
     rules = (radioactivity.rule.code,)
     if answer_files:
-        (reader,) = readers_of((), setup or Setup(), None, progress)
+        (reader,) = readers_of((), plain_setup(setup), None, progress)
         membership = _test_answers(chosen, reader, data, alpha)
         total, malformed = counts(data)
         report = run.report(membership, collect(None, alpha=alpha, rules=rules), total=total, malformed=malformed)

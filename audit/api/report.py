@@ -9,7 +9,9 @@ from collections import Counter
 from typing import Any
 
 from llm_audit import results
-from llm_audit.common.errors import NotAvailable
+from llm_audit.api.arguments import checked
+from llm_audit.api.frames import COLUMNS, rows_of
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 
 
 class Report(results.Report):
@@ -39,13 +41,22 @@ class Report(results.Report):
         """The report as an instance of this class, with its methods."""
         return cls.model_construct(_fields_set=report.model_fields_set, **dict(report))
 
+    @checked
     def render(self, format_: str) -> str | bytes:
-        """The report in a format, given by its name ("json", "html", "sarif"): text, or bytes for PDF."""
+        """The report in a format, given by its name ("json", "html", "sarif"): text, or bytes for PDF.
+
+        Raises:
+            InvalidConfiguration: no format has this name.
+            NotAvailable: the format needs a package that is not installed.
+        """
         from llm_audit.detectors.registry import described
         from llm_audit.reports.formats import FORMATS
 
+        if format_ not in FORMATS:
+            raise InvalidConfiguration(f"There is no format {format_!r}; choose from {', '.join(FORMATS)}.")
         return FORMATS[format_].renderer()(self, described)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report in the format that the path's suffix names: .html, .pdf, .json, .jsonl, .sarif, .xml, .md and more.
 
@@ -66,10 +77,16 @@ class Report(results.Report):
         return content
 
     def to_frame(self) -> Any:
-        """A pandas data frame: a row per document or, if there are none, per test; for a corpus, per document that it lists.
+        """A pandas data frame of the results; what a row is of depends on the question.
 
-        Columns of documents: name, verdict, p_value, p_floor, n (reference texts compared with), tokens, language, summary, and
-        the p-value of each rule under its code. Columns of tests: rule, name, verdict, p_value, p_floor, n.
+
+        - `detect`, `watermark`: a document, with name, verdict, p_value, p_floor, n (reference texts compared with), tokens,
+          language, summary, and the p-value of each rule under its code; of `gate` also q_value and failed.
+        - `attribute`: a document and a candidate, with name, candidate, role, verdict, p_value, exact, reason.
+        - `membership`, `audit_endpoint`: a test, with rule, name, verdict, p_value, p_floor, n; of `membership.score` a text,
+          with name, side, tokens and its scores.
+        - `scan`: a document of those least like the population; all of them are in its results.jsonl.
+        - `bench`: the rates of a detector on a group of texts, each with the ends of its interval.
 
         Raises:
             NotAvailable: pandas is not installed.
@@ -78,33 +95,17 @@ class Report(results.Report):
             import pandas
         except ImportError:
             raise NotAvailable("A data frame needs pandas: install it with `pip install pandas`.") from None
-        rows = [_row(document) for document in self.documents] or [_test(result) for result in self.tests]
-        if self.corpus:
-            rows = [document.model_dump(mode="json") for document in self.corpus.ranked]
-        return pandas.DataFrame(rows)
+        rows = rows_of(self)
+        return pandas.DataFrame(rows, columns=None if rows else COLUMNS)
 
     def _repr_html_(self) -> str:
         """The page of the report for a notebook, in a frame of its own in which no script runs."""
         from llm_audit.reports.formats.html import render as render_html
 
-        page = html.escape(render_html(self))
-        return f'<iframe sandbox srcdoc="{page}" style="width:100%;height:40em;border:0" title="llm-audit report"></iframe>'
+        return framed(render_html(self))
 
 
-def _row(document: results.Document) -> dict[str, Any]:
-    combined = document.combined
-    return {
-        "name": document.name,
-        "verdict": document.verdict.value,
-        "p_value": document.p_value,
-        "p_floor": combined.p_floor if combined else None,
-        "n": combined.population.n if combined and combined.population else None,
-        "tokens": document.tokens,
-        "language": document.language,
-        "summary": document.summary,
-        **{result.rule: result.p_value for result in document.results},
-    }
-
-
-def _test(result: results.Result) -> dict[str, Any]:
-    return result.model_dump(mode="json", include={"rule", "name", "verdict", "p_value", "p_floor", "n"})
+def framed(page: str) -> str:
+    """A page for a notebook, in a frame of its own in which no script runs."""
+    style = "width:100%;height:40em;border:0"
+    return f'<iframe sandbox srcdoc="{html.escape(page)}" style="{style}" title="llm-audit report"></iframe>'

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import textwrap
 
+from llm_audit.api.arguments import checked
 from llm_audit.common.terminal import one_line
+from llm_audit.detectors import registry
 from llm_audit.detectors.plugins import AnyRule
-from llm_audit.detectors.registry import every_rule, explain
 
 __all__ = ["AnyRule", "explain", "explanation", "in_words", "rules"]
 
 WIDTH, INDENT = 100, 17
 """Widths, in characters: of a line, and of the column of headings at its left."""
+
+explain = checked(registry.explain)
 
 
 def rules() -> list[AnyRule]:
@@ -20,7 +23,7 @@ def rules() -> list[AnyRule]:
     >>> [rule.name for rule in llm_audit.rules() if rule.family == "integrity"]
     ['look-alikes', 'invisible', 'direction', 'hidden', 'chatbot']
     """
-    return list(every_rule())
+    return list(registry.every_rule())
 
 
 def in_words(rule: AnyRule) -> list[tuple[str, tuple[str, ...]]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.asking import Audit, Paths
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, listed
+from llm_audit.api.running import AnySetup, StrPath, listed
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
@@ -18,7 +19,6 @@ from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
 from llm_audit.scoring.vocabulary import tokenizer_digest
-from llm_audit.setup import Setup
 
 MISSING = {
     "frequencies": "token counts of this model's tokenizer: build them with `llm-audit membership frequencies` and name them "
@@ -29,6 +29,7 @@ MISSING = {
 """Material that a score may need -> how to give it."""
 
 
+@checked
 def score(
     paths: Paths,
     *,
@@ -42,7 +43,7 @@ def score(
     control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     seed_file: StrPath | None = None,
     progress: Progress = silent,
 ) -> Report:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_audit.api.arguments import checked
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath
 from llm_audit.common.errors import InvalidInput
@@ -25,11 +26,12 @@ __all__ = [
 ]
 
 
+@checked
 def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
-    """A report that was stored as JSON or JSON lines.
+    """A report that was stored as JSON or JSON lines. It has the `content_digest` that saving adds, and is else the saved one.
 
     Args:
-        source: a file, the folder of a scan, or the content of a file.
+        source: a file, the folder of a scan, or the content of a file as bytes.
         name: what errors call it; None: the name of the file.
 
     Raises:
@@ -47,11 +49,13 @@ def intact(content: bytes) -> bool:
     return stored.intact(content)
 
 
+@checked
 def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None = None, name: str | None = None) -> Ledger:
     """Check a stored report: everything that follows from its numbers is computed again, without a model, and compared.
 
     Args:
-        source: a file, the folder of a scan, or the content of a file; of a scan, what is beside its summary is compared too.
+        source: a file, the folder of a scan, or the content of a file as bytes; of a scan, what is beside its summary is
+            compared too.
         inputs: folder from which the inputs are named; "": the working folder.
         key: a public key (PEM): the signature in SOURCE.dsse is checked as well, so `source` must be a file.
         name: what errors call it; None: the name of the file.

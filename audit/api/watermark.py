@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_audit.api.arguments import Count, checked
 from llm_audit.api.documents import Texts, sources_of, texts_of
-from llm_audit.api.endpoints import EndpointSetup, Surface
+from llm_audit.api.endpoint_setup import EndpointSetup, Surface
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished, listed, prompt_in
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, plain_setup, prompt_in
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes", "watermark_table"]
 
 
+@checked
 def watermark(
     texts: Texts = (),
     keys: StrPath | Sequence[StrPath] = (),
@@ -40,7 +43,7 @@ def watermark(
     anytime: bool = False,
     calibrate: StrPath | None = None,
     alpha: float = 0.01,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     text_field: str = "text",
     keep_text: bool = True,
     progress: Progress = silent,
@@ -93,7 +96,7 @@ def watermark(
     if not texts and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
     needs = bool(texts) or prompt is not None or calibrate is not None or bool(tokenizers)
-    readers = readers_of(tokenizers, setup or Setup(), prompt, progress) if needs else ()
+    readers = readers_of(tokenizers, plain_setup(setup), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
     if calibrate is not None:
@@ -113,13 +116,14 @@ def watermark(
     return finished(report, started, [*named, *files, prompt, *tokenizers])
 
 
+@checked
 def new_watermark_key(
     path: StrPath,
     scheme: str,
     *,
     parameters: Mapping[str, Any] | None = None,
     note: str | None = None,
-    setup: Setup | None = None,
+    setup: AnySetup = None,
     progress: Progress = silent,
 ) -> str:
     """Draw a key from the system's source of randomness, and write it where only its owner can read it.
@@ -131,7 +135,7 @@ def new_watermark_key(
         note: free text for the file.
         setup: whose model is to be marked: the file then names its tokenizer, and its vocabulary where the scheme needs one.
             None: neither.
-        progress: called with the share of the work that is done.
+        progress: called with the share of the work that is done, from 0 to 1 or None, and with the name of the stage.
 
     Returns:
         The id of the key, by which reports name it.
@@ -152,7 +156,7 @@ def new_watermark_key(
     if setup is not None:
         from llm_audit.scoring.vocabulary import tokens_of
 
-        with replace(setup, reference=None, cache=False).session(progress) as session:
+        with replace(plain_setup(setup), reference=None, cache=False).session(progress) as session:
             digest, size = tokens_of(session.model)
         if "vocab_size" in cls.model_fields:
             values.setdefault("vocab_size", size)
@@ -162,10 +166,11 @@ def new_watermark_key(
     return key.id
 
 
+@checked
 def probe_watermark(
     endpoint: EndpointSetup,
     *,
-    budget: int = 1500,
+    budget: Count = 1500,
     surface: Surface = "completions",
     alpha: float = 0.01,
     progress: Progress = silent,
@@ -178,7 +183,7 @@ def probe_watermark(
         budget: requests, at least 200; the more, the weaker the marks that are found.
         surface: what to ask for. Over "chat" the model has to repeat a line, which small ones do not.
         alpha: of all tests together.
-        progress: called with the share of the questions that are answered.
+        progress: called with the share of the questions that are answered, and with the name of the stage.
         on_plan: called with what will be asked, as a sentence, before the first question.
 
     Returns:
@@ -252,7 +257,7 @@ def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progr
 
     before = None if prompt is None else prompt_in(prompt)
     readers = []
-    for name in names or [setup.model or DEFAULT_MODEL]:
+    for name in names or [os.fspath(setup.model or DEFAULT_MODEL)]:
         path = Path(name)
         if path.is_file():
             folder = path.parent if path.name == "tokenizer.json" else None

@@ -31,7 +31,7 @@ COMMANDS = {
     "explain": "What a rule asks: its null hypothesis, its assumptions, its method. Without a code: all rules.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
-    "plugins": "List, check and start rules of other packages.",
+    "plugins": "Rules of other packages: list them, check them, write a first one.",
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
     "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",

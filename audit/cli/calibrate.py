@@ -29,8 +29,8 @@ command = _Calibrate("calibrate", help=f"{COMMANDS['calibrate']}\n\n{MORE}")
 
 @command.command()
 @click.argument("path", metavar="HUMAN.jsonl", type=PATH)
-@click.option("--generations", is_flag=True, help="FILE holds a model's texts, from `llm-audit generate`; for `attribute`.")
-@click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
+@click.option("--generations", is_flag=True, help="The file holds a model's texts, from `llm-audit generate`; for `attribute`.")
+@click.option("--name", required=True, help="Name of the population: lower-case letters, digits, '.', '_' and '-'.")
 @TEXT_FIELD
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
 @click.option("--language", default="en", help="ISO 639-1 code of the texts.")

@@ -9,7 +9,7 @@ from llm_audit.cli import COMMANDS, command_of
 from llm_audit.common.terminal import aligned
 
 
-@command_of(COMMANDS, "explain", "RULE: its code or its name; without one: a table of all rules.")
+@command_of(COMMANDS, "explain", "CODE and NAME: of the rule, as reports and policies write them.")
 @click.argument("word", metavar="[CODE|NAME]", required=False)
 def command(word: str | None) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""

@@ -35,7 +35,9 @@ LABEL_FIELD = click.option("--label-field", default="label", help="Field that ho
 STRICT = click.option("--strict", is_flag=True, help="Exit with 3 if something was not assessed, decided or read.")
 DETAILS = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=keep_details,
                        help="On the terminal, show all that is known of each document, however many there are.")  # fmt: skip
-FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Standard output.")
+FORMAT = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format of standard output."
+)
 """Standard output of a command that prints no report."""
 
 
@@ -141,7 +143,7 @@ def output_options(command: Command) -> Command:
     for option in (
         click.option("--sign", type=PATH, metavar="KEY", expose_value=False, callback=keep_key,
                      help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it."),
-        click.option("--format", "format_", type=click.Choice(NAMES), default="text", help="Standard output."),
+        click.option("--format", "format_", type=click.Choice(NAMES), default="text", help="Format of standard output."),
         click.option("-o", "--output", "outputs", multiple=True, metavar="FILE",
                      help=f"Write the report to FILE, in the format that its suffix names ({one_of(SUFFIXES)}); repeatable."),
     ):  # fmt: skip

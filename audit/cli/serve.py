@@ -16,7 +16,7 @@ from llm_audit.cli.progress import bars
 @command_of(COMMANDS, "serve")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS",
               help="Where to listen. Anything but this machine needs a token in LLM_AUDIT_TOKEN.")  # fmt: skip
-@click.option("--port", type=click.IntRange(0, 65535), default=8417, help="0: any that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8417, help="Port; 0: any that is free.")
 @click.option("--allow-host", "names", multiple=True, metavar="NAME",
               help="A further name of the server, such as that of a proxy in front of it; repeatable.")  # fmt: skip
 @click.option("--max-mb", type=COUNT, default=50, help="Largest request, in megabytes.")

@@ -20,14 +20,14 @@ FEATURES = ("states+statistics", "states")
 
 @command_of(COMMANDS, "train")
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=PATH)
-@click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
+@click.option("--name", required=True, help="Name of the classifier: lower-case letters, digits, '.', '_' and '-'.")
 @click.option("--loss", type=click.Choice(LOSSES), default="bce", help="What the training minimises.")
 @click.option("--head", "kind", type=click.Choice(KINDS), default="logistic", help="Form of the head.")
 @click.option("--features", type=click.Choice(FEATURES), default=FEATURES[0], help="What the head reads.")
-@click.option("--epochs", type=COUNT, default=None, help="At most; early stopping may end sooner.")
+@click.option("--epochs", type=COUNT, default=None, help="Most epochs; early stopping may end sooner.")
 @click.option("--batch-size", type=click.IntRange(8), default=None, help="Texts per step, half of them machine text.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Peak, of AdamW.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of everything random.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Largest learning rate of AdamW.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of everything random.")
 @TEXT_FIELD
 @LABEL_FIELD
 @setup_options(*SCORING)

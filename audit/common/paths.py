@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from llm_audit.common.errors import NotAvailable
+
 
 def cache_root() -> Path:
     """Folder of models and scores, which can be deleted at any time: `LLM_AUDIT_CACHE`, else the user's cache folder."""
@@ -23,3 +25,11 @@ def _root(variable: str, default: str) -> Path:
 
     path: Path = getattr(platformdirs, default)("llm-audit")
     return path
+
+
+def working_folder() -> Path:
+    """The folder in which the process works. Raises NotAvailable: it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise NotAvailable("The folder in which this runs is no longer there: change into one that is.") from None

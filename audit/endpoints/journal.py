@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -182,7 +183,7 @@ class Journal:
         AuditError: the file cannot be read or written, or is no journal.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._path = Path(path) if path is not None else None
         self._lock = threading.Lock()
         self._full = False
@@ -235,7 +236,7 @@ class Replay:
         AuditError: the file cannot be read, or is no journal.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._records, _ = _read(Path(path))
         if not self._records.url:
             raise InvalidInput(f"The journal {path} is empty; nothing can be repeated from it.")

@@ -18,7 +18,7 @@ LONGEST = 2**14
 REMOVED = "[key removed]"
 
 
-def read_key(*, env: str | None = None, file: str | Path | None = None) -> str | None:
+def read_key(*, env: str | None = None, file: str | os.PathLike[str] | None = None) -> str | None:
     """The key from the environment variable `env`, else from `file`; None if neither is named.
 
     Raises:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.paths import working_folder
 from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Must, Outcome, Override, Policy, Rules, Watermark, closest, quoted
 
@@ -116,8 +117,9 @@ def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
 
     Raises:
         InvalidConfiguration: it cannot be read, or something in it is wrong.
+        NotAvailable: the working folder is no longer there.
     """
-    folder = Path.cwd()
+    folder = working_folder()
     file = None if isolated else read(config) if config else find(folder)
     return Loaded(parse(file), file.path.absolute().parent, file) if file else Loaded(Policy(), folder)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,3 +29,9 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    in_a_line: ClassVar[tuple[str, ...]] = ()
+    """Fields and properties that `repr` shows of a model whose whole content would fill pages; none: every field."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [(name, getattr(self, name)) for name in self.in_a_line] or super().__repr_args__()

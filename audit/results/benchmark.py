@@ -50,6 +50,8 @@ class Curve(Model):
 class Benchmark(Model):
     """Power and false alarms of detectors on labelled texts."""
 
+    in_a_line = ("data", "detectors")
+
     kind: Literal["benchmark"] = "benchmark"
     data: dict[str, str] = Field(description="SHA-256 of each file of labelled texts, by name")
     notes: tuple[str, ...]

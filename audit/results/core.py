@@ -132,6 +132,8 @@ class Share(Model):
 class Result(Model):
     """Result of one test of one subject, or of several combined."""
 
+    in_a_line = ("rule", "name", "verdict", "p_value")
+
     rule: str = Field(pattern=r"^AUD\d{3}$")
     name: str
     subject: Literal["document", "passage", "collection", "endpoint"]

@@ -48,6 +48,8 @@ class Discovery(Model):
 class Corpus(Model):
     """All documents of a scan taken together; the single documents are in the results beside the summary."""
 
+    in_a_line = ("documents", "included", "verdicts")
+
     kind: Literal["corpus"] = "corpus"
     complete: bool = Field(description="whether every document of the corpus is in it")
     documents: int = Field(ge=0, description="in the corpus")

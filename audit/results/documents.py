@@ -53,6 +53,8 @@ class Trace(Tokens):
 class Attribution(Model):
     """The tests of one candidate on one text: model, settings, assumptions and results."""
 
+    in_a_line = ("candidate", "verdict", "p_value")
+
     candidate: str = Field(description="as the user wrote it")
     role: Literal["candidate", "sanctioned", "other"]
     model: ModelIdentity | None = Field(description="None if it could not be used")
@@ -109,6 +111,8 @@ class Stretch(Model):
 
 class Document(Model):
     """One text with all results about it."""
+
+    in_a_line = ("name", "verdict", "p_value")
 
     kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")

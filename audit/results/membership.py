@@ -157,6 +157,8 @@ class Conditions(Model):
 class Membership(Model):
     """One collection of texts and the tests of whether a model was trained on it."""
 
+    in_a_line = ("claim", "verdict", "tests")
+
     kind: Literal["collection"] = "collection"
     verdict: Verdict
     summary: str

@@ -63,6 +63,8 @@ class Asking(Model):
 class Substitution(Model):
     """One endpoint and the tests of whether it serves the model that it claims."""
 
+    in_a_line = ("endpoint", "model", "served", "tests")
+
     kind: Literal["endpoint"] = "endpoint"
     verdict: Verdict
     served: Served

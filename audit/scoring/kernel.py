@@ -99,7 +99,7 @@ class Processor(NamedTuple):
 
 
 def processor() -> Processor:
-    """The processor of this machine."""
+    """Name and features of this machine's processor, as LLVM knows them: what the kernels are compiled for."""
     features = llvm.get_host_cpu_features()
     # LLVM splits 512-bit vectors in two on most server processors; the sums over a row are 1.6x faster without that.
     wide = ",-prefer-256-bit" if features.get("avx512f") else ""

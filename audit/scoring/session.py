@@ -10,6 +10,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
@@ -39,7 +40,7 @@ DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
 
 
 class Session:
-    """One scoring model (and perhaps a reference model) on one device.
+    """One scoring model (and perhaps a reference model) on one device. Threads may share it: they compute one after another.
 
     Args:
         model, reference: from the store.
@@ -67,6 +68,8 @@ class Session:
         self.cache = cache
         self.dtype = dtype or DTYPES[device]
         self._lock = threading.Lock()  # threads of a scan may come at once
+        # A model in this process has one set of buffers; processes of a pool have one each.
+        self._computing: AbstractContextManager[object] = threading.RLock() if jobs == 1 else nullcontext()
         self._engines: dict[tuple[Request, tuple[Decoding, ...]], Engine] = {}
 
     def conditions(self, request: Request) -> str:
@@ -110,7 +113,8 @@ class Session:
             if missing:
                 within = part(progress, start / len(texts), (start + len(group)) / len(texts))
                 engine = self._engine(replace(request, decoding=Decoding()), tuple(decodings))
-                scored = dict(zip(missing, engine.score_each(list(missing.values()), within), strict=True))
+                with self._computing:
+                    scored = dict(zip(missing, engine.score_each(list(missing.values()), within), strict=True))
                 if self.cache:
                     self.cache.put(row for keys, scores in scored.items() for row in zip(keys, scores, strict=True))
                 ready |= scored
@@ -168,7 +172,8 @@ class Session:
                 cache.put((window_key(key, position), scores) for position, scores in scored)
 
         engine = self._engine(replace(request, decoding=Decoding()), (request.decoding,))
-        taken = engine.take(text, take, progress, known=known, keep=keep)
+        with self._computing:
+            taken = engine.take(text, take, progress, known=known, keep=keep)
         keep([(len(taken), TokenScores.unscored(()))])
         return taken
 

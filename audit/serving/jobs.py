@@ -220,7 +220,7 @@ class Queue:
 
 
 def discard(item: Item) -> None:
-    """Delete the upload behind a text, as soon as nobody needs it."""
+    """Delete the uploaded file of a text that was judged or given up; a pasted text has none."""
     if isinstance(item.source, File):
         with suppress(OSError):
             Path(item.source.path).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ Knows nothing about the texts that are judged, or about the command line.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -49,11 +49,11 @@ class Setup:
     'cpu'
     """
 
-    model: str | None = None
-    reference: str | None = None
+    model: str | os.PathLike[str] | None = None
+    reference: str | os.PathLike[str] | None = None
     population: str | None = None
-    detectors: tuple[str, ...] = ()
-    classifier: str | None = None
+    detectors: Sequence[str] = ()
+    classifier: str | os.PathLike[str] | None = None
     device: str = "cpu"
     offline: bool = False
     cache: bool = True
@@ -63,8 +63,10 @@ class Setup:
     def __post_init__(self) -> None:
         for name in ("model", "reference", "population", "classifier"):
             self._expect(name, isinstance(getattr(self, name), (str, os.PathLike, type(None))), "a name, or None")
+        for name in ("offline", "cache"):
+            self._expect(name, isinstance(getattr(self, name), bool), "True or False")
         named: Any = self.detectors
-        several = not isinstance(named, str) and all(isinstance(name, str) for name in named)
+        several = isinstance(named, Collection) and not isinstance(named, str) and all(isinstance(name, str) for name in named)
         self._expect("detectors", several, "several names, such as ('curvature',)")
         self._expect("device", self.device in DEVICES, f"one of {', '.join(DEVICES)}")
         self._expect("jobs", isinstance(self.jobs, int) and self.jobs > 0, "a number of processes, at least 1")
@@ -118,6 +120,8 @@ class Setup:
 
             with Setup().open() as ready:
                 reports = [llm_audit.detect(text, setup=ready) for text in texts]
+
+        Threads may share it; they score one after another.
 
         Raises:
             AuditError: something is not there, or does not fit together.

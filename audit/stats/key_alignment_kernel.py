@@ -8,7 +8,14 @@ import numpy as np
 
 @numba.njit(cache=True, nogil=True)
 def edit(costs, block, gap, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """Fill `out` with the Levenshtein cost of each block at each shift; `costs` holds the keys unrolled past their end."""
+    """Fill `out` with the least cost of aligning each block of tokens with the key from each shift on.
+
+    Args:
+        costs: (tokens, keys + block - 1) cost of each token at each key; the first keys are repeated behind the last.
+        block: tokens of a block.
+        gap: cost of passing over a token or a key.
+        out: (blocks, shifts) gets the costs; block i begins at token i, shift s at key s.
+    """
     shifts = out.shape[1]
     above = np.empty((block + 1, shifts), costs.dtype)
     row = np.empty((block + 1, shifts), costs.dtype)

@@ -37,7 +37,7 @@ class Lattice(Law):
         return float(self.pmf @ np.arange(len(self.pmf))) * self.step
 
     def log_tail(self, total: float, n: int) -> float:
-        """Log P(the sum of n scores is at least `total`), by a tilted transform."""
+        """Log P(the sum of n scores is at least `total`), by a Fourier transform of the exponentially tilted law."""
         return lattice_tail.log_tail([(self.pmf, n)], whole(total / self.step))
 
     def log_tails(self, totals: ArrayLike, n: int) -> Floats:

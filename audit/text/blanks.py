@@ -33,7 +33,7 @@ _RARER = 5  # times: how much rarer than the word that fits a string without its
 
 
 def blanked(text: str) -> list[Reading]:
-    """Words with signs for letters, in order, as they are read; none unless there are many with one sign."""
+    """The words of a text with signs for letters, in order, each with the word that a reader guesses; none if they are few."""
     signs = _for_letters(text[:_LOOKED_AT])
     if not signs:
         return []

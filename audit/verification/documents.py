@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from llm_audit.detectors import judging, rank, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Document, Manifest, Result
+from llm_audit.results import Document, Manifest, Plugin, Result
 from llm_audit.results.evidence import Conformal
 from llm_audit.verification.candidates import candidates
 from llm_audit.verification.ledger import Ledger
@@ -21,7 +21,7 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
     terms = Terms(manifest.alpha, population=find)
     complete = True
     for at, result in _results(path, subject):
-        complete &= derived(at, result, terms, ledger)
+        complete &= derived(at, result, terms, ledger, manifest.plugins or ())
         evidence = result.evidence
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
@@ -58,15 +58,25 @@ def _as_given(path: str, subject: Document, ledger: Ledger) -> None:
                 ledger.same(f"{path}.results[{number}].evidence.{name}", getattr(evidence, name), getattr(combined, name))
 
 
-def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
+def derived(path: str, stored: Result, terms: Terms, ledger: Ledger, plugins: Sequence[Plugin]) -> bool:
     """Compare a result with the one that its rule derives from the evidence; return whether it could be derived.
 
-    Evidence that contradicts itself is a mismatch.
+    Evidence that contradicts itself is a mismatch. The rule of a plugin whose files have changed since derives nothing.
+
+    Args:
+        path: of the result in the report.
+        stored: the result.
+        terms: level and populations.
+        ledger: gets what was found.
+        plugins: those that took part in the run.
     """
     rule = registry.find_rule(stored.rule)
     try:
         if rule is None:
             raise NotDerivable(f"no rule here has the code {stored.rule}")
+        then = next((plugin for plugin in plugins if plugin.rule == stored.rule), None)
+        if rule.plugin and then and rule.plugin.digest != then.digest:
+            raise NotDerivable(f"the rule {stored.rule} is here of {rule.plugin.package} with other files than in the run")
         ledger.fields(path, stored, _as_then(stored, rule.derive(Measurement.of(stored), terms), terms))
     except NotDerivable as error:
         ledger.cannot(path, str(error))

@@ -31,7 +31,7 @@ def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -
     terms = Terms(manifest.alpha)
     for number, test in enumerate(subject.tests):
         at = f"{path}.tests[{number}]"
-        if derived(at, test, terms, ledger) and _elsewhere(test):
+        if derived(at, test, terms, ledger, manifest.plugins or ()) and _elsewhere(test):
             ledger.draws_only.append(f"{at}.p_value")
     stated = subject.conditions or conditions_of(subject, manifest)
     try:

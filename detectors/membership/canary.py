@@ -106,6 +106,13 @@ def new(name: str, *, count: int, length: int, before: str, created: str) -> tup
     return paths
 
 
+def check_all(names: Sequence[str]) -> list[Secret]:
+    """The secrets of several canaries, each as by `check`. Raises AuditError: no canary is named, or one does not hold."""
+    if not names:
+        raise InvalidConfiguration("No canary is named: give the NAME of NAME.secret.json, or several.")
+    return [check(name) for name in names]
+
+
 def check(name: str) -> Secret:
     """Read NAME.secret.json and NAME.public.json, and verify that the one is what the other committed to.
 

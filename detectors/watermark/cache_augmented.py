@@ -1,4 +1,4 @@
-"""The rule whether an endpoint chooses differently after a context that it has marked before."""
+"""The rule that asks whether an endpoint chooses differently after a context that it has marked before."""
 
 from __future__ import annotations
 

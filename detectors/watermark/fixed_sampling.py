@@ -1,4 +1,4 @@
-"""The rule whether an endpoint draws its answers from a short list of random numbers."""
+"""The rule that asks whether an endpoint draws its answers from a short list of random numbers."""
 
 from __future__ import annotations
 

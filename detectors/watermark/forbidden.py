@@ -1,4 +1,4 @@
-"""The rule whether a text carries a mark that a policy forbids."""
+"""The rule that asks whether a text carries a mark that a policy forbids."""
 
 from __future__ import annotations
 

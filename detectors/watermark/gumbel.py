@@ -1,4 +1,4 @@
-"""The rule whether an endpoint chooses the same word after the same context, whatever the sentence (Gumbel marks)."""
+"""The rule that asks whether an endpoint chooses the same word after the same context, whatever the sentence (Gumbel marks)."""
 
 from __future__ import annotations
 

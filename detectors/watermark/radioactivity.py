@@ -1,4 +1,4 @@
-"""The rule whether a model was trained on marked text, since then its own predictions carry the mark, too.
+"""The rule that asks whether a model was trained on marked text, since then its own predictions carry the mark, too.
 
 A mark makes some tokens likelier after each context, and a model that learns from marked text learns that. Sander et al. 2024
 call such text radioactive. Knows nothing about models: their predictions or answers are given as token ids.

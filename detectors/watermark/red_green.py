@@ -1,4 +1,4 @@
-"""The rule whether an endpoint favours different words after different contexts, the same in every sentence (green lists)."""
+"""The rule that asks whether an endpoint favours different words after different contexts in every sentence (green lists)."""
 
 from __future__ import annotations
 

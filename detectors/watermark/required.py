@@ -1,4 +1,4 @@
-"""The rule whether a text carries the mark that a policy demands: a finding if it could have been detected and was not."""
+"""The rule that asks whether a text carries the mark that a policy demands: a finding if it could be seen and was not."""
 
 from __future__ import annotations
 

@@ -166,6 +166,8 @@ class Subject(Model):
 class ComplianceReport(Model):
     """A framework's requirements, each with the evidence that one audit report holds."""
 
+    in_a_line = ("outcomes",)
+
     schema_version: Literal["1"] = "1"
     framework: Head
     framework_digest: str = Field(description="SHA-256 of the framework's file")
@@ -179,6 +181,11 @@ class ComplianceReport(Model):
     claims: dict[Claim, str] = Field(description="stated by the user, unverified")
     requirements: tuple[Assessed, ...]
     limits: tuple[str, ...] = Field(description="of the audit report")
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Name of each requirement -> its result, in a word."""
+        return {assessed.requirement.id: assessed.result.value for assessed in self.requirements}
 
 
 def together(outcomes: Iterable[Outcome], needs: Literal["all", "any"]) -> Outcome:

@@ -87,7 +87,7 @@ def coverage_documented(report: Report) -> Seen:
 
 
 def manifest_complete(report: Report) -> Seen:
-    """Whether the report identifies by digest all that is needed to repeat it."""
+    """The evidence that the report names all that is needed to repeat it: command, versions, digests of model and texts."""
     manifest = report.manifest
     wanted = {
         "the version of the tool": manifest.version,

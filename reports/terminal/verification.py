@@ -53,7 +53,9 @@ def print_verification(ledger: Verification, report: str, console: Console, *, s
 
 def _outcome(ledger: Verification, report: str) -> str:
     if ledger.mismatches:
-        return f"{report} does not hold: {len(ledger.mismatches):,} fields are not what follows from the others."
+        n = len(ledger.mismatches)
+        fields = "1 field is not what follows" if n == 1 else f"{n:,} fields are not what follows"
+        return f"{report} does not hold: {fields} from the others."
     if ledger.unchecked:
         return f"{report}: nothing contradicts it, but not all of it could be checked."
     some = ", some of it from counts alone" if ledger.draws_only else ""

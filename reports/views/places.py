@@ -8,9 +8,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
+from llm_audit.common.paths import working_folder
 from llm_audit.reports.views.passages import Passage
 
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
@@ -53,7 +53,7 @@ def path_of(name: str) -> str:
     The project is `CI_PROJECT_DIR` (GitLab) or `GITHUB_WORKSPACE`, else the repository around the current folder, else that
     folder. A path that leaves it stays as it was given.
     """
-    normal, current = _normal(name), Path.cwd()
+    normal, current = _normal(name), working_folder()
     full = _normal(posixpath.join(current.as_posix(), normal))
     repository = next((folder for folder in (current, *current.parents) if (folder / ".git").exists()), current).as_posix()
     for root in (os.environ.get("CI_PROJECT_DIR"), os.environ.get("GITHUB_WORKSPACE"), repository):

@@ -302,6 +302,26 @@ def test_a_changed_plugin_is_left_out_until_calibrated_anew(detect: Callable[...
     assert json.loads(outcome.out)["manifest"]["plugins"] == []
 
 
+def test_a_report_outlives_the_plugin_that_took_part(
+    detect: Callable[..., Outcome], site: Path, run: Beside, tmp_path: Path, own: dict[str, str]
+) -> None:
+    report, changed = tmp_path / "report.json", tmp_path / "site"
+    detect("-o", report, sites=(site,))
+    assert run("verify", report, sites=(site,), **own).code == 0
+    subprocess.run(["cp", "-r", str(site), str(changed)], check=True)
+    with (changed / "sample_plugin.py").open("a") as file:
+        file.write("# a change\n")
+    later = run("verify", report, sites=(changed,), **own)
+    assert later.code == 3
+    assert "the rule AUD199 is here of llm-audit-sample-plugin 1.0 with other files" in " ".join(later.out.split())
+    gone = run("verify", report, **own)
+    assert gone.code == 3 and "no rule here has the code AUD199" in " ".join(gone.out.split())
+    assert (
+        run("report", report, "-o", tmp_path / "again.sarif").code == 0 and "AUD199" in (tmp_path / "again.sarif").read_text()
+    )
+    assert "Warning: The population has scores of AUD199, a rule that is not here. It is left out." in detect(sites=()).err
+
+
 # new
 
 

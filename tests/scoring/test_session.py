@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,20 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Engine, "score_each", recorded)
     return texts
+
+
+def test_threads_that_share_a_session_get_the_numbers_that_each_alone_would_get(model: StoredModel) -> None:
+    texts = [" ".join(SENTENCES[number % 3 :]) * (2 + number) for number in range(6)]
+    session = Session(model)
+    alone = [contents(session, [text]) for text in texts]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(3):
+            with ThreadPoolExecutor(len(texts)) as threads:
+                assert list(threads.map(lambda text: contents(session, [text]), texts)) == alone
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def contents(session: Session, texts: list[str] = TEXTS, request: Request = REQUEST) -> list[bytes]:

@@ -39,7 +39,9 @@ def pages() -> dict[str, str]:
     parts = [
         "# Python API",
         "Everything is imported when it is first used: `import llm_audit` takes less than 50 ms. Errors are `NotAvailable`, "
-        "`InvalidConfiguration` and `InvalidInput`, all of them `AuditError`, with one sentence that says what to do.",
+        "`InvalidConfiguration` and `InvalidInput`, all of them `AuditError`, with one sentence that says what to do. What "
+        "`report.documents[0]`, `report.membership` and the other parts of a report hold: [The JSON of a report](report.md); "
+        "the fields have the same names. Threads may share an open `Setup`; processes open one each.",
     ]
     placed = {name for _, names in KINDS for name in names} | {"membership", "__version__"}
     kinds = [*KINDS, ("Others", tuple(name for name in llm_audit.__all__ if name not in placed))]

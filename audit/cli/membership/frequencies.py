@@ -18,7 +18,7 @@ from llm_audit.common.terminal import one_line
 @command_of(MEMBERSHIP, "frequencies")
 @click.argument("corpus", nargs=-1, required=True, type=PATH, metavar="CORPUS...")
 @click.option("-o", "--output", required=True, type=PATH, metavar="FILE.safetensors", help="A new file.")
-@click.option("--name", help="Of the table, in reports. Default: that of the file.")
+@click.option("--name", help="Name of the table in reports. Default: that of the file.")
 @FIELD
 @setup_options("model", "offline", help={"model": "Whose tokenizer counts. Default: the embedded model."})
 def command(corpus: tuple[Path, ...], output: Path, **options: Any) -> None:

@@ -82,7 +82,7 @@ def canary(names: tuple[str, ...], seed_file: Path | None, output: Output, **opt
 
 @test("continuation", CONTINUATION)
 @click.option("--canary", "names", multiple=True, required=True, metavar="NAME", help="As `test canary` takes it; repeatable.")
-@click.option("--continuations", type=COUNT, default=8, help="Of each beginning.")
+@click.option("--continuations", type=COUNT, default=8, help="Requests for each beginning.")
 @alpha_option("Report a finding when the p-value is at most this.")
 @endpoint_options
 @output_options

@@ -29,7 +29,7 @@ Exit code 3 if nothing could be measured, which is never called consistent.
               help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; "
               "repeatable.")  # fmt: skip
 @surface_option("auto", "chat", "completions", note=" auto: chat if the reference has a chat template.")
-@click.option("--requests", type=click.IntRange(10), default=60, help="To the endpoint.")
+@click.option("--requests", type=click.IntRange(10), default=60, help="Requests to the endpoint.")
 @click.option("--honest", type=click.IntRange(10), default=200, help="Questions that the reference answers for comparison.")
 @TOKENS
 @click.option("--allow", "precisions", multiple=True, type=click.Choice(["f32", "f16", "bf16", "bf16-logits"]),

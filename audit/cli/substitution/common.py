@@ -10,7 +10,7 @@ from llm_audit.cli.options import COUNT, PATH, Command, Decorator, alpha_option,
 
 ALPHA = alpha_option("Report a finding when the p-value is at most this, over all tests.")
 
-TOKENS = click.option("--tokens", type=COUNT, default=8, help="Of each answer.")
+TOKENS = click.option("--tokens", type=COUNT, default=8, help="Tokens of each answer.")
 
 FIELDS = (
     "url", "model", "key_env", "key_file", "headers", "headers_env", "journal", "replay", "timeout", "attempts", "concurrency",
@@ -44,7 +44,7 @@ def asking_options(command: Command) -> Command:
         click.option("--max-requests", type=COUNT, help="Cap: requests sent, repeats included."),
         click.option("--per-second", type=click.FloatRange(0, min_open=True), help="Requests a second, at most."),
         click.option("--concurrency", type=click.IntRange(1, 64), default=4, help="Requests at a time."),
-        click.option("--attempts", type=click.IntRange(1, 20), default=4, help="Per request."),
+        click.option("--attempts", type=click.IntRange(1, 20), default=4, help="Attempts per request."),
         click.option("--timeout", type=click.FloatRange(0, min_open=True), default=120.0,
                      help="Seconds for a whole answer; a third of that for the first one."),
         click.option("--replay", type=PATH, metavar="FILE", help="Take all answers from a journal; no endpoint is asked."),

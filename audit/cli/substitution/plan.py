@@ -17,9 +17,9 @@ From effects measured on a small model behind a real llama.cpp server; a larger 
 
 @command_of(SUBSTITUTION, "plan", MORE)
 @click.option("--effect", required=True, metavar="NAME", help="What may be served instead: q8, q5 or q4.")
-@click.option("--rate", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Share of requests answered by it.")
-@alpha_option("Of the whole audit.")
-@click.option("--power", type=LEVEL, default=0.9, help="Chance to find it.")
+@click.option("--rate", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Share of requests that it answers.")
+@alpha_option("Level of the whole audit.")
+@click.option("--power", type=LEVEL, default=0.9, help="Chance to find the substitution.")
 @TOKENS
 def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -> None:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""

@@ -25,8 +25,8 @@ Exit code 3 if some questions got no answer that can be compared; run the same c
 @command_of(SUBSTITUTION, "record", MORE)
 @prompts_option(required=True)
 @click.option("--questions", type=click.IntRange(20), default=260,
-              help="Enough for the requests and the honest answers of an audit.")  # fmt: skip
-@click.option("--repeats", type=COUNT, default=2, help="Of each question.")
+              help="Questions to ask: enough for the requests and the honest answers of an audit.")  # fmt: skip
+@click.option("--repeats", type=COUNT, default=2, help="How often each question is asked.")
 @TOKENS
 @texts_option("the test of texts")
 @surface_option("chat", "completions")

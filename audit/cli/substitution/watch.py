@@ -21,7 +21,7 @@ The first run writes the baseline; later ones compare with it. Run it from a tim
 
 
 @command_of(SUBSTITUTION, "watch", MORE)
-@click.option("--baseline", type=PATH, required=True, metavar="FILE", help="Written if it is not there.")
+@click.option("--baseline", type=PATH, required=True, metavar="FILE", help="File of the baseline; written if it is not there.")
 @click.option("--rows", type=click.IntRange(5, 1000), default=10, help="Requests for log-probabilities.")
 @click.option("--border-inputs", is_flag=True, help="A baseline for an endpoint that hides log-probabilities: answers to "
               "prompts at which it is undecided. Some 1,200 requests; each later run takes 400.")  # fmt: skip

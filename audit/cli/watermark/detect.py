@@ -27,7 +27,7 @@ A finding says that a text carries the mark of a key, not who put it there. Exit
 @click.option("--token-ids", multiple=True, metavar="FILE",
               help="Token ids from the generation: a JSON list, or JSON lines with token_ids; repeatable.")  # fmt: skip
 @click.option("--tokenizer", "tokenizers", multiple=True, metavar="MODEL",
-              help="Of the marked model: folder, org/name@commit or tokenizer.json. Default: the embedded one.")  # fmt: skip
+              help="Tokenizer of the marked model: folder, hub id or tokenizer.json. Default: the embedded one.")  # fmt: skip
 @click.option("--prompt-file", "prompt", type=PATH, metavar="FILE",
               help="What stood before every text, for schemes that hash the end of the prompt.")  # fmt: skip
 @click.option("--windows", is_flag=True, help="Test parts of the texts, too, and say which carry the mark.")

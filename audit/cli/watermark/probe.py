@@ -22,7 +22,7 @@ and choices after a context that is new, then known (a memory of contexts). No k
 @endpoint_options
 @click.option("--budget", type=COUNT, default=1500, help="Requests; at least 200.")
 @surface_option("completions", "chat", note=" Over chat the model has to repeat a line.")
-@alpha_option("Of all tests together.")
+@alpha_option("Level of all tests together.")
 @output_options
 def command(output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `WATERMARK`."""
