@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +138,7 @@ def _line(settings: dict[str, Any], sample: Sample, mark: dict[str, Any]) -> byt
 
 @checked
 def train(
-    paths: StrPath | Sequence[StrPath],
+    paths: StrPath | Iterable[StrPath],
     name: str,
     *,
     loss: Literal["bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm"] = "bce",
@@ -219,7 +219,7 @@ def card_of(head: Head, target: Path) -> str:
 
 @checked
 def count_frequencies(
-    corpus: StrPath | Sequence[StrPath],
+    corpus: StrPath | Iterable[StrPath],
     output: StrPath,
     *,
     name: str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,11 @@ __all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schem
 @checked
 def watermark(
     texts: Texts = (),
-    keys: StrPath | Sequence[StrPath] = (),
+    keys: StrPath | Iterable[StrPath] = (),
     *,
     scheme: str | None = None,
-    token_ids: StrPath | Sequence[StrPath] = (),
-    tokenizers: StrPath | Sequence[StrPath] = (),
+    token_ids: StrPath | Iterable[StrPath] = (),
+    tokenizers: StrPath | Iterable[StrPath] = (),
     prompt: StrPath | None = None,
     windows: bool = False,
     anytime: bool = False,

@@ -75,10 +75,10 @@ def test_a_report_of_0_2_0_names_the_kind_of_the_largest_share_and_verifies() ->
         kind = Kind(name="essays", n=200, exceeding=exceeding)
         stored = now.model_copy(update={"population": now.population.model_copy(update={"nearest_kind": kind})})
         ledger = Ledger()
-        assert derived("result", stored, terms, ledger)
+        assert derived("result", stored, terms, ledger, ())
         assert (ledger.mismatches == []) is holds
     ledger = Ledger()
-    derived("result", now, terms, ledger)
+    derived("result", now, terms, ledger, ())
     assert ledger.mismatches == []
 
 
