@@ -18,9 +18,10 @@ import pytest
 from llm_audit.scoring.pool import ONE_THREAD
 from tests.cli.conftest import tiny, tiny_root, write_texts
 from tests.cli.tool import COMMAND
+from tests.conftest import tiny_llama
 
 pytestmark = pytest.mark.bench
-FIXTURES = (tiny, tiny_root)
+FIXTURES = (tiny, tiny_llama, tiny_root)
 
 
 def scanned(corpus: Path, out: Path, *options: str, threads: int | None = None) -> tuple[float, float, bytes]:
