@@ -94,9 +94,12 @@ class EchoingEndpoint:
         return {outcome.ask.prompt: logprobs_of(outcome) for outcome in outcomes if isinstance(outcome, Reply)}
 
     def _check(self) -> None:
-        """Raise NotAvailable if tokens have other log-probabilities in a prompt than they had as an answer.
+        """Refuse an endpoint before it gets any text, if it does not answer, echoes no log-probabilities, or shifted ones.
 
         llama-cpp-python (0.3.36) gives each token of a prompt its probability *behind itself*: numbers that are of no text.
+
+        Raises:
+            NotAvailable: one of these, or a token has another log-probability in a prompt than it had as an answer.
         """
         written = self.source.ask(
             [
@@ -104,23 +107,24 @@ class EchoingEndpoint:
                 for at, prompt in enumerate(BEGINNINGS)
             ]
         )
-        answers = [answer for answer in written if isinstance(answer, Reply) and answer.usable]
-        prompts = [_echo(f"{answer.ask.name} in a prompt", answer.ask.prompt + answer.text) for answer in answers]
-        both = [
-            (answer.usable[0], echoed.prompt_positions[-1])
-            for answer, echoed in zip(answers, self.source.ask(prompts), strict=True)
-            if isinstance(echoed, Reply) and echoed.prompt_positions
-        ]
+        answers = [answer for answer in written if isinstance(answer, Reply)]
+        read = self.source.ask([_echo(f"{answer.ask.name} in a prompt", answer.ask.prompt + answer.text) for answer in answers])
+        echoes = [echo for echo in read if isinstance(echo, Reply)]
+        if not echoes:
+            raise NotAvailable(next(outcome.reason for outcome in (*read, *written) if isinstance(outcome, Failure)))
+        for echo in echoes:
+            logprobs_of(echo)
         pairs = [
-            (answer.logprob, echoed.logprob)
-            for answer, echoed in both
-            if answer.logprob is not None and echoed.logprob is not None and answer.token.text == echoed.token.text
+            (answer.usable[0].logprob, echo.prompt_positions[-1].logprob)
+            for answer, echo in zip(answers, read, strict=True)
+            if isinstance(echo, Reply) and answer.usable and answer.usable[0].token.text == echo.prompt_positions[-1].token.text
         ]
-        other = [(answer, echoed) for answer, echoed in pairs if abs(answer - echoed) > TOLERANCE]
-        if 2 * len(other) > len(pairs):
+        known = [(answer, echo) for answer, echo in pairs if answer is not None and echo is not None]
+        other = [(answer, echo) for answer, echo in known if abs(answer - echo) > TOLERANCE]
+        if 2 * len(other) > len(known):
             raise NotAvailable(
                 "The endpoint gives a token another log-probability in a prompt than as an answer to the same words before it "
-                f"({other[0][1]:.2f} against {other[0][0]:.2f} nats; {len(other)} of {len(pairs)} tokens): its numbers for "
+                f"({other[0][1]:.2f} against {other[0][0]:.2f} nats; {len(other)} of {len(known)} tokens): its numbers for "
                 "prompts are not those of the texts, or shifted. Nothing follows from them."
             )
 

@@ -103,7 +103,8 @@ def test_rounded_numbers_are_numbers(asked: Callable[..., EchoingEndpoint]) -> N
 def spoiled(echoing: Echoing, change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         said = echoing.answer(question)
-        change(said["choices"][0])
+        if question.get("echo"):
+            change(said["choices"][0])
         return said
 
     return answer
@@ -135,11 +136,12 @@ def test_what_is_not_the_log_probability_of_the_whole_text_is_refused(
 ) -> None:
     with pytest.raises(NotAvailable, match=said):
         asked(spoiled(echoing, change)).totals(TEXTS[:1])
+    assert TEXTS[0] not in echoing.prompts  # an endpoint that is of no use learns no secret string
 
 
 def test_a_text_that_is_too_long_is_said_in_the_servers_words(asked: Callable[..., EchoingEndpoint]) -> None:
-    with pytest.raises(NotAvailable, match=r"3 of 4 texts got no answer.*maximum context length is 3 tokens"):
-        asked(longest=3).totals(TEXTS)
+    with pytest.raises(NotAvailable, match=r"1 of 5 texts got no answer.*maximum context length is 60 tokens"):
+        asked(longest=60).totals([*TEXTS, "an endless text " * 20])
 
 
 class Drifting:
