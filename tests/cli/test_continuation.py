@@ -11,8 +11,7 @@ import pytest
 
 from fixtures.membership.world import world
 from fixtures.servers.proxy import Exchange, altered, proxy
-from llm_audit.verification import verify
-from tests.cli.tool import Tool, schema, sentence
+from tests.cli.tool import Tool, sentence, verified_subject
 from tests.servers.conftest import honest, ladder, model
 from tests.verify.conftest import write_canary
 
@@ -26,14 +25,7 @@ def name(tmp_path: Path) -> Path:
 
 
 def asked(tool: Tool, *args: object, code: int) -> dict[str, Any]:
-    found = tool("membership", "test", "continuation", *args, "--format", "json")
-    assert found.code == code, (found.err, found.out[-2000:])
-    report = json.loads(found.out)
-    schema().validate(report)
-    checked = verify(found.out.encode(), Path())[0]
-    assert not checked.mismatches, checked.mismatches
-    told: dict[str, Any] = report["subjects"][0]
-    return told
+    return verified_subject(tool, "membership", "test", "continuation", *args, code=code)
 
 
 def test_a_server_that_never_read_the_canary_and_one_that_did(tool: Tool, honest: str, name: Path, tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ import pytest
 from fixtures.membership.world import world
 from fixtures.servers.completions import serve
 from fixtures.servers.echoing import Echoing
-from llm_audit.verification import verify
-from tests.cli.tool import Tool, schema, sentence
+from tests.cli.tool import Tool, sentence, verified_subject
 from tests.verify.conftest import write_canary
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
@@ -32,15 +31,7 @@ def name(tmp_path: Path) -> Path:
 
 
 def subject_of(tool: Tool, test: str, arguments: Sequence[object], code: int) -> dict[str, Any]:
-    """The subject of the report, which verifies."""
-    ran = tool("membership", "test", test, *arguments, "--format", "json")
-    assert ran.code == code, (ran.err, ran.out[-2000:])
-    report = json.loads(ran.out)
-    schema().validate(report)
-    checked = verify(ran.out.encode(), Path())[0]
-    assert not checked.mismatches, checked.mismatches
-    subject: dict[str, Any] = report["subjects"][0]
-    return subject
+    return verified_subject(tool, "membership", "test", test, *arguments, code=code)
 
 
 def test_a_canary_that_the_served_model_has_read(tool: Tool, url: str, name: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from llm_audit.cli import main
 from llm_audit.reports.formats.json import schema as json_schema
+from llm_audit.verification import verify
 
 COMMAND = [sys.executable, "-c", "from llm_audit.cli import main; main()"]
 ESSAYS = Path(__file__).parents[2] / "fixtures" / "texts"
@@ -65,6 +66,18 @@ def run_command(command: Sequence[str], env: Mapping[str, str] | None = None, **
 def schema() -> Draft202012Validator:
     """Of reports: that which `llm-audit schema` prints, made once."""
     return Draft202012Validator(json.loads(json_schema()))
+
+
+def verified_subject(tool: Tool, *args: object, code: int) -> dict[str, Any]:
+    """The subject of the one report that a command prints, which ends with this code: it fits the schema and verifies."""
+    ran = tool(*args, "--format", "json")
+    assert ran.code == code, (ran.err, ran.out[-2000:])
+    report = json.loads(ran.out)
+    schema().validate(report)
+    checked = verify(ran.out.encode(), Path())[0]
+    assert not checked.mismatches, checked.mismatches
+    subject: dict[str, Any] = report["subjects"][0]
+    return subject
 
 
 def sentence(outcome: Outcome) -> str:
