@@ -220,7 +220,7 @@ OF_OTHERS = {
     "audit/endpoints/probe.py": {"failure.reason"},
     "audit/endpoints/journal.py": {"wire.summary", "entry.reason"},
     "detectors/membership/continuation.py": {"failures[0].reason"},
-    "detectors/membership/echo.py": {"failures[0].reason"},
+    "detectors/membership/echo.py": {"failures[0].reason", "outcome.reason"},
     "detectors/plugins.py": {"entry.reason"},
     "detectors/substitution/base.py": {"capabilities.failures[0].reason"},
     "detectors/substitution/record.py": {"capabilities.failures[0].reason", "outcome.reason"},
