@@ -80,7 +80,7 @@ test-slow: setup test-machines
 MACHINE_TESTS := tests/scoring tests/detectors/populations tests/detectors/attribution tests/reports tests/cli/test_golden.py tests/verify
 test-machines: setup
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
-	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=HASWELL OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
 
 # The tests on the newest and on the oldest versions that pyproject.toml allows, each in a virtual environment of its own.

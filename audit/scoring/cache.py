@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +30,9 @@ _INSERT = "INSERT OR REPLACE INTO scores (key, checksum, value) VALUES (?, ?, {}
 
 LARGE = 1 << 20
 """Bytes from which a value is written in pieces, and bytes of each piece."""
+
+PATIENCE = 5.0
+"""Seconds for which a process waits for others that open the file for the first time as well."""
 
 _WAY_OUT = "`llm-audit cache clear` removes it"
 
@@ -54,6 +58,19 @@ class Scorer:
 def window_key(key: bytes, position: int) -> bytes:
     """The 32-byte key of the window at `position` of the text with this key; a row without tokens follows the last window."""
     return hashlib.blake2b(position.to_bytes(8, "big"), key=key, digest_size=32).digest()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Change to WAL mode, for which sqlite's own timeout does not wait while another process does the same."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class ScoreCache:
         _create(self.path)
         connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(_SCHEMA)
         except sqlite3.Error:

@@ -369,7 +369,7 @@ def test_prompts_of_all_lengths_in_one_batch(llama: Model) -> None:
         (alone,) = score(llama, [text])
         np.testing.assert_array_equal(scores.rank, alone.rank)
         for name in oracle.NUMERIC:
-            np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), rtol=2e-5, atol=1e-4, err_msg=name)
 
 
 def test_states_are_those_of_the_text_after_its_prompt(llama: Model) -> None:
@@ -431,7 +431,8 @@ def test_characters_of_given_tokens_are_those_of_the_tokenizer(llama: Model, tex
     for (start, end), (expected_start, expected_end) in zip(llama.offsets(encoding.ids), encoding.offsets, strict=True):
         assert start == expected_start
         assert max(start + 1, expected_end - 1) <= end <= expected_end
-    plain, given = score(llama, [text, Prompted(text, token_ids=tuple(encoding.ids))])
+    # Not in one batch: some processors add the products of a row in an order that hangs on its place.
+    (plain,), (given,) = (score(llama, [one]) for one in (text, Prompted(text, token_ids=tuple(encoding.ids))))
     assert given.to_bytes() == plain.to_bytes()
 
 

@@ -102,6 +102,6 @@ def test_the_threads_do_not_change_the_scores(tiny_llama: Path, size: int) -> No
     assert together.body.team.parts(min(sum(tokens), PACK_TOKENS)) == size
     for expected, got in zip(Engine(alone, request).score(TEXTS), Engine(together, request).score(TEXTS), strict=True):
         for name in ("logprob", "entropy", "varentropy", "max_logprob", "mass_above", "renyi"):
-            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-6, atol=2e-6, err_msg=name)
+            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-5, atol=5e-5, err_msg=name)
         np.testing.assert_array_equal(got.token_id, expected.token_id)
         np.testing.assert_allclose(got.states, expected.states, rtol=1e-3, atol=1e-4)
