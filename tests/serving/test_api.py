@@ -26,6 +26,17 @@ def numbers(report: dict[str, Any]) -> dict[str, Any]:
     return {**report, "manifest": manifest, "content_digest": None}
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two contents of JSON are equal, numbers to rounding: of some processors it hangs on what is scored beside a text."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == pytest.approx(other, rel=1e-4, abs=1e-4)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
+
+
 def test_a_report_is_what_the_library_says(
     running: Running, tiny_root: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +47,7 @@ def test_a_report_is_what_the_library_says(
     setup = llm_audit.Setup(model=str(tiny_llama), population="own", cache=False)
     here = llm_audit.detect([llm_audit.Text(text, f"t{n}") for n, text in enumerate(texts)], alpha=0.2, setup=setup)
     assert served.status == 200
-    assert numbers(served.json) == numbers(here.to_dict())
+    assert alike(numbers(served.json), numbers(here.to_dict()))
     jsonschema.validate(served.json, openapi.document(Service())["components"]["schemas"]["Report"])
 
 
