@@ -27,7 +27,7 @@ def numbers(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two contents of JSON are equal, numbers to rounding, which on some processors hangs on the texts beside a text."""
+    """Whether two contents of JSON are equal, numbers to rounding: on some processors it hangs on the texts beside."""
     if isinstance(one, float) and isinstance(other, float):
         return one == pytest.approx(other, rel=1e-4, abs=1e-4)
     if isinstance(one, dict) and isinstance(other, dict):
