@@ -33,9 +33,6 @@ from llm_audit.text import normalise
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).parents[1]
 FEW = 10  # texts for the slow side of a comparison
-LEAST_SHARE, MOST_ON_HEAD = 0.7, 1.1
-"""Limits that a slower program would break on either machine that was measured; the aims, .9 and 1.05, are missed on Intel."""
-
 MODULES = ("argparse", "asyncio", "collections", "csv", "datetime", "decimal", "difflib", "email", "logging", "os", "re")
 
 
@@ -152,9 +149,9 @@ def test_against_the_bare_matmul(model: LeanModel, texts: list[str]) -> None:
     limit = max(limit, 1024 / best(products, 2))
     print(
         f"\nbare matmul: {limit:.0f} tokens/s; engine: {tokens / seconds:.0f}; share {tokens / seconds / limit:.2f}, "
-        f"aim .90, limit {LEAST_SHARE}"
+        f"aim .90, limit .80"
     )
-    assert tokens / seconds >= LEAST_SHARE * limit
+    assert tokens / seconds >= 0.8 * limit
 
 
 def test_statistics_cost_little_on_top_of_the_pass(model: LeanModel) -> None:
@@ -177,10 +174,10 @@ def test_statistics_cost_little_on_top_of_the_pass(model: LeanModel) -> None:
         heads.append(best(lambda: head.columns(hidden, targets), 2) / best(lambda: head_alone(hidden), 2))
     print(
         f"\npass with all statistics over the pass without: {min(passes):.3f}, limit 1.05; "
-        f"of the head alone: {min(heads):.3f}, aim 1.05, limit {MOST_ON_HEAD}"
+        f"of the head alone: {min(heads):.3f}, limit 1.05"
     )
     assert min(passes) <= 1.05
-    assert min(heads) <= MOST_ON_HEAD
+    assert min(heads) <= 1.05
 
 
 @pytest.fixture(scope="module")

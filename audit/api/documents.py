@@ -258,7 +258,7 @@ def _authors(
     sessions: Mapping[tuple[str, str], Session],
     generations: tuple[Population, ...],
 ) -> list[Author]:
-    """Each candidate with the sessions of its weights, and the reference generations of all models."""
+    """The candidates with their roles, the scoring sessions of their weights, and the reference generations of all models."""
     from llm_audit.detectors.attribution.text import Author
 
     authors = []

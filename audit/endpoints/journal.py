@@ -132,7 +132,7 @@ class Records:
 
     @property
     def asked(self) -> list[Ask]:
-        """The question of every entry, in order."""
+        """The questions, one for each entry of the journal, in order."""
         return [Ask(**entry.ask) for entry in self._entries]
 
     @property

@@ -22,7 +22,7 @@ LONGEST_TOKEN = 32
 
 
 def _byte_characters() -> dict[str, int]:
-    """The characters by which byte-level vocabularies write bytes (GPT-2): those that are printable, and 256 on for others."""
+    """Character -> the byte that it stands for in byte-level vocabularies (GPT-2): itself or, if not printable, from 256 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}

@@ -261,13 +261,13 @@ def _readings(
 
 
 def _word_start(text: str, scores: TokenScores, start: int) -> int:
-    """Where the word begins to which the token at `start` belongs."""
+    """The character at which the word begins that holds the token at character `start`."""
     starts: list[int] = scores.char_start[(scores.char_start <= start) & (scores.char_start >= start - LONGEST_WORD)].tolist()
     return next((place for place in reversed(starts) if _parts(text, place)), starts[0])
 
 
 def _word_end(text: str, scores: TokenScores, end: int) -> int:
-    """Where the word ends that goes on to `end` at least, on an edge of tokens."""
+    """The character behind the word that reaches `end` at least, on an edge of tokens."""
     ends: list[int] = scores.char_end[(scores.char_end >= end)].tolist()
     return next((place for place in ends if _parts(text, place) or place - end > LONGEST_WORD), len(text) + 1)
 

@@ -134,9 +134,9 @@ def _read(
         by_text = session.score_each(some, request, decodings, progress)
         return [dict(zip(decodings, columns, strict=True)) for columns in by_text]
 
-    if settings.prompt is None:
-        return scored(texts)
     table = scored(texts)
+    if settings.prompt is None:
+        return table
     begun = beginnings(session, texts, request, table)
     began = [replace(text, text=beginning.whole(text.text)) for text, beginning in zip(texts, begun, strict=True)]
     _anew(table, began, texts, scored)

@@ -18,7 +18,7 @@ GATE_STYLES = {"no_difference_found": "bold", "shifted": "bold yellow", "too_few
 
 
 def print_membership(membership: Membership, alpha: float, console: Console) -> None:
-    """Print a collection: the question, the outcome, and what it rests on."""
+    """Print a collection of texts: the question about training, the verdict, each test, the scores of the texts, and notes."""
     console.print(label(fmt.LABELS[membership.verdict], STYLES[membership.verdict], console))
     say(console, membership.claim, indent=2)
     say(console, membership.summary, indent=2, style="bold")

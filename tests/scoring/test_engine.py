@@ -22,6 +22,7 @@ from llm_audit.scoring.llama import LlamaBody
 from llm_audit.scoring.model import LanguageModel, load
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
 from llm_audit.scoring.tokens import Decoding, TokenScores
+from tests.processors import sums_hang_on_no_place
 from tests.scoring import oracle
 from tests.scoring.test_head import assert_within_oracle_error
 
@@ -362,6 +363,7 @@ def test_with_nothing_before_it_a_last_window_of_one_token_has_no_score(llama: M
 
 
 def test_prompts_of_all_lengths_in_one_batch(llama: Model) -> None:
+    rtol = 1e-7 if sums_hang_on_no_place() else 2e-5
     batch = [Prompted(text, prompt) for text in TEXTS for prompt in (None, "<s>", PROMPT, PROMPT * 5)]
     mixed: list[str | Prompted] = [*batch, *TEXTS]
     together = score(llama, mixed)
@@ -369,7 +371,7 @@ def test_prompts_of_all_lengths_in_one_batch(llama: Model) -> None:
         (alone,) = score(llama, [text])
         np.testing.assert_array_equal(scores.rank, alone.rank)
         for name in oracle.NUMERIC:
-            np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), rtol=2e-5, atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), rtol=rtol, atol=1e-4, err_msg=name)
 
 
 def test_states_are_those_of_the_text_after_its_prompt(llama: Model) -> None:

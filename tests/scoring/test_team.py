@@ -15,6 +15,7 @@ from llm_audit.scoring import lean
 from llm_audit.scoring.engine import PACK_TOKENS, Engine
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.team import Meet, Team
+from tests.processors import sums_hang_on_no_place
 
 TEXTS = [
     "A text of some words, and then of some more. " * 80,
@@ -96,12 +97,13 @@ def test_no_thread_has_much_more_attention_to_compute_than_another() -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 7])
 def test_the_threads_do_not_change_the_scores(tiny_llama: Path, size: int) -> None:
+    rtol, atol = (2e-6, 2e-6) if sums_hang_on_no_place() else (2e-5, 5e-5)
     request = Request(Windowing(64, balanced=True), hidden_layers=(0, 1, 2))
     alone, together = (lean.load("tiny", "digest", tiny_llama, Team(n)) for n in (1, size))
     tokens = [len(ids) for ids, _ in together.read(TEXTS)]
     assert together.body.team.parts(min(sum(tokens), PACK_TOKENS)) == size
     for expected, got in zip(Engine(alone, request).score(TEXTS), Engine(together, request).score(TEXTS), strict=True):
         for name in ("logprob", "entropy", "varentropy", "max_logprob", "mass_above", "renyi"):
-            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-5, atol=5e-5, err_msg=name)
+            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=rtol, atol=atol, err_msg=name)
         np.testing.assert_array_equal(got.token_id, expected.token_id)
         np.testing.assert_allclose(got.states, expected.states, rtol=1e-3, atol=1e-4)

@@ -13,6 +13,7 @@ import torch
 
 from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.head import Head
+from tests.processors import sums_hang_on_no_place
 from tests.scoring import oracle
 from tests.scoring.test_head import assert_within_oracle_error, random_case
 
@@ -62,7 +63,7 @@ def test_ties_are_exact(triton_head: ModuleType, rounded: bool) -> None:
     weight[11] = weight[4]  # of one tile
     weight[119] = weight[4]  # of another part
     found = [triton_head.statistics(states, weight, torch.full((6,), target)) for target in (4, 11, 119)]
-    if not rounded and any(not np.array_equal(other["logprob"], found[0]["logprob"]) for other in found):
+    if not rounded and not sums_hang_on_no_place():
         pytest.skip("numpy's product, in which the interpreter computes, hangs on the place of a column on this processor")
     for each in found:
         np.testing.assert_allclose(each["tie_mass"], 3 * np.exp(each["logprob"]), rtol=1e-5)
@@ -93,13 +94,13 @@ def test_far_from_zero(triton_head: ModuleType, level: float) -> None:
 
 
 def test_a_row_does_not_depend_on_its_batch_mates(triton_head: ModuleType) -> None:
+    rtol = 0 if sums_hang_on_no_place() else 3e-6  # the interpreter computes in numpy
     states, weight, targets = random_case(40, 150)
     whole = triton_head.statistics(states, weight, targets)
     for row in (0, 17, 39):
         alone = triton_head.statistics(states[row : row + 1].contiguous(), weight, targets[row : row + 1].contiguous())
         for name, column in alone.items():
-            # The interpreter computes in numpy, whose product of one row adds in another order on some processors.
-            np.testing.assert_allclose(column[0], whole[name][row], rtol=3e-6, err_msg=name)
+            np.testing.assert_allclose(column[0], whole[name][row], rtol=rtol, err_msg=name)
 
 
 def test_half_precision_is_summed_in_float32(triton_head: ModuleType) -> None:

@@ -34,6 +34,7 @@ from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 from llm_audit.testing import certain_scores, sample_scores
+from tests.processors import sums_hang_on_no_place
 
 RULES = {
     "dc-pdd": "AUD301", "min-k": "AUD302", "min-k-plus-plus": "AUD302", "loss": "AUD303", "lowercase": "AUD303",
@@ -273,11 +274,12 @@ def all_passes(model: Path, rival: Path, texts: Sequence[str]) -> list[Passes]:
 
 
 def test_no_score_depends_on_what_is_scored_beside_the_text(tiny_llama: Path, tiny_rival: Path) -> None:
+    rel = 0 if sums_hang_on_no_place() else 1e-5
     text, mates = SENTENCES[2], [SENTENCES[0] * 4, SENTENCES[1] * 3, "x"]
     (alone,) = all_passes(tiny_llama, tiny_rival, [text])
     beside = all_passes(tiny_llama, tiny_rival, [mates[0], text, *mates[1:]])[1]
     for score in find_scores(tuple(RULES)):
-        assert score.statistic(alone) == pytest.approx(score.statistic(beside), rel=1e-5), score.name
+        assert score.statistic(alone) == pytest.approx(score.statistic(beside), rel=rel, abs=0), score.name
 
 
 def test_the_first_text_token_is_scored_after_the_start_token_and_enters_dc_pdd(tiny_llama: Path) -> None:
