@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -20,6 +20,9 @@ LOWEST = -1000.0
 REPEATED = -100.0
 """Nats; a whole number at or below, shared by several tokens, is taken for a placeholder: no softmax gives it twice."""
 
+LIKELIEST = -14.0
+"""Nats; the likeliest token of every vocabulary of less than a million tokens is above."""
+
 ROUNDING = 1e-3
 """Tolerance for rounding: excess over 1 of a sum of probabilities, and difference of two numbers for one token, in nats."""
 
@@ -31,6 +34,8 @@ INFINITE = "a log-probability is not a finite number"
 POSITIVE = "a log-probability is positive"
 ALL_ZERO = "all log-probabilities are zero"
 ANSWER_ZERO = "all log-probabilities of the answer are zero"
+ALL_ALIKE = "all log-probabilities of the answer are the same"
+UNLIKELY = "the likeliest token has a probability of less than one in a million"
 TWICE = "a token is listed twice"
 DISORDER = "the list is not in falling order"
 OVER_ONE = "the probabilities add up to more than 1"
@@ -44,7 +49,8 @@ POOR = frozenset({NO_LOGPROB, NO_NAME, *PLACEHOLDERS})
 """Defects of servers that merely withhold information. Any other defect means that the numbers cannot be log-probabilities."""
 
 FLAWS = (
-    *sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED, OTHER_TEXT,
+    *sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, ALL_ALIKE, UNLIKELY, TWICE, DISORDER, OVER_ONE, CONTRADICTED,
+    NOT_LISTED, OTHER_TEXT,
 )  # fmt: skip
 _SORTED = "the list was not in falling order, and was sorted"
 _LEFT_OUT = "alternatives whose probability is hidden were left out"
@@ -156,6 +162,7 @@ def judged(
     missing: frozenset[float] | None = None,
     *,
     other_text: bool = False,
+    greedy: bool = False,
 ) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with their defects filled in, and notes that sum the defects up.
 
@@ -164,11 +171,13 @@ def judged(
         rounded: nats of the last digit that the server gives; 0: all digits.
         missing: `placeholders` of the answer before it was repaired, which has more to tell them by; None: of these positions.
         other_text: whether the tokens are not those of the answer's text: then no position is evidence.
+        greedy: whether the likeliest token was asked for at each place.
     """
     missing = placeholders(positions) if missing is None else missing
-    zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    of_all = (OTHER_TEXT,) * other_text
-    defects = [of_all + ((ANSWER_ZERO,) if zero else _flaws(p, rounded, missing)) for p in positions]
+    numbers = {number for position in positions for number in _numbers(position)}
+    zero = len(positions) > 1 and all(p.logprob == 0 for p in positions) and numbers == {0}
+    of_all = (*(OTHER_TEXT,) * other_text, *(ALL_ALIKE,) * (not zero and _all_alike(positions, numbers)))
+    defects = [of_all + ((ANSWER_ZERO,) if zero else _flaws(p, rounded, missing, greedy=greedy)) for p in positions]
     where: dict[str, list[int]] = {}
     for place, flaws in enumerate(defects, start=1):
         for flaw in flaws:
@@ -182,7 +191,13 @@ def judged(
     return tuple(marked), tuple(sentences)
 
 
-def _flaws(position: Position, rounded: float, missing: frozenset[float]) -> tuple[str, ...]:
+def _all_alike(positions: Sequence[Position], numbers: Collection[float]) -> bool:
+    """Whether lists of several places, of `FEWEST_NUMBERS` tokens or more in all, give each token the same probability."""
+    listed = [len(position.top) for position in positions if len(position.top) > 1]
+    return len(listed) > 1 and sum(listed) >= FEWEST_NUMBERS and len(numbers) == 1 and all(map(math.isfinite, numbers))
+
+
+def _flaws(position: Position, rounded: float, missing: frozenset[float], *, greedy: bool) -> tuple[str, ...]:
     """Defects of one position. Rounding moves every number by half of the last digit."""
     chosen, top = position.logprob, position.top
     numbers = [logprob for _, logprob in top] + ([] if chosen is None else [chosen])
@@ -202,6 +217,7 @@ def _flaws(position: Position, rounded: float, missing: frozenset[float]) -> tup
         PLACED: any(number in missing and number != PLACEHOLDER for number in numbers),
         POSITIVE: any(number > 1e-5 for number in numbers),
         ALL_ZERO: len(top) > 1 and not any(numbers),
+        UNLIKELY: bool(numbers) and max(numbers) < LIKELIEST and (len(top) > 1 or greedy),
         TWICE: _repeated([token for token, _ in top]),
         DISORDER: any(b > a + 1e-6 for a, b in pairwise(ordered)),
         OVER_ONE: total > (1 + ROUNDING) * math.exp(rounded / 2),

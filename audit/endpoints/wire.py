@@ -6,6 +6,7 @@ per token), Together 2024 (legacy arrays and `token_ids` in chat), Fireworks (`t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llm_audit.endpoints.defects import judged, last_digit, placeholders, repaired
@@ -13,7 +14,7 @@ from llm_audit.endpoints.envelope import SURROGATES, Malformed, choice_of, conte
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.pieces import of_another_text
 from llm_audit.endpoints.positions import NO_SHAPE, positions_of, prompt_length, prompt_of
-from llm_audit.endpoints.records import Ask, Reply
+from llm_audit.endpoints.records import Ask, Position, Reply, Token
 
 NO_LOGPROBS = "Log-probabilities were asked for and not returned."
 _NO_ALTERNATIVES = "Alternatives were asked for and not returned."
@@ -100,11 +101,16 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         split = prompt_length(choice["logprobs"], raw, usage[1], ask, text) if raw else 0
         text = text.removeprefix(ask.prompt)
         prompt, raw = raw[:split] or prompt, raw[split:]
+    listed = bool(raw)
+    if name_of(choice, "finish_reason") == "stop" and _ends_with_control_token(raw, text):
+        raw = raw[:-1]  # its number cannot be held against another model's, and the answer has ended
     mended, repairs = repaired(raw)
     # Where an echoed prompt ends is known by counts alone, which some servers get wrong by one.
     other = not ask.echo and of_another_text([position.token for position in raw], text)
-    positions, flaws = judged(mended, rounded := last_digit(mended), placeholders(raw), other_text=other)
-    if ask.top_logprobs is not None and not positions and (text or usage[1]):
+    positions, flaws = judged(
+        mended, rounded := last_digit(mended), placeholders(raw), other_text=other, greedy=ask.temperature == 0
+    )
+    if ask.top_logprobs is not None and not listed and (text or usage[1]):
         notes.append(NO_LOGPROBS)
     if ask.top_logprobs and positions and not any(position.top for position in positions):
         notes.append(_NO_ALTERNATIVES)
@@ -132,6 +138,11 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         unreadable=unreadable,
         choices=choices,
     )
+
+
+def _ends_with_control_token(positions: Sequence[Position], text: str) -> bool:
+    """Whether the last token has no name at all, and is not that of the text: servers write control tokens as nothing."""
+    return bool(positions) and positions[-1].token == Token(None, None, "") and (len(positions) > 1 or not text)
 
 
 def summary(body: str) -> tuple[str, str, tuple[int | None, int | None]]:

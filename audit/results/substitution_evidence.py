@@ -90,6 +90,11 @@ class Discrepancy(Model):
         exclude_if=unset,
         description="different texts of endpoint and reference at each prompt; not there: not counted",
     )
+    repeats_p: Probability | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="of the test whether one side repeats its texts more; not there: an early version, without that test",
+    )
 
 
 class Change(Model):

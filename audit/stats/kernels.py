@@ -35,6 +35,10 @@ LONGEST = 5
 """Longest substrings, in code points, that `spectrum` counts."""
 
 
+SAME = 1e-9
+"""Two texts whose K is above 1 less this count as the same."""
+
+
 def hamming(texts: Sequence[str]) -> Floats:
     """Number of positions with the same code point; texts are padded to the longest of all, and padding matches padding."""
     length = max(map(len, texts), default=0)
@@ -106,6 +110,56 @@ def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Genera
     # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
     statistics[np.abs(statistics - statistics[0]) <= 1e-10] = statistics[0]
     return monte_carlo(statistics[0], statistics[1:])
+
+
+def repetition(
+    likeness: Sequence[tuple[Floats, int]], generator: np.random.Generator, draws: int, *, two_sided: bool = False
+) -> Outcome:
+    """Whether the first sample repeats its texts more than the second, with labels permuted within each prompt.
+
+    Null: as of `permuted`. The statistic is the sum over the prompts of the share of texts that an earlier one of the same
+    side equals, in the first sample less in the second.
+
+    Args:
+        likeness: of `within_prompts`.
+        generator: of the permutations.
+        draws: how many, at least 1.
+        two_sided: whether the second may also repeat itself more: its absolute value then.
+    """
+    statistics = np.zeros(draws + 1)  # the first as observed
+    for gram, n in likeness:
+        texts, numbers = np.unique(_equal_texts(gram), return_inverse=True)
+        size, m = len(gram), len(gram) - n
+        if len(texts) == size:
+            continue
+        labels = np.tile(np.arange(size) < n, (draws + 1, 1))
+        labels[1:] = generator.permuted(labels[1:], axis=1)
+        counts = np.eye(len(texts))[numbers]
+        first, second = (((side @ counts) > 0).sum(axis=1) for side in (labels.astype(float), (~labels).astype(float)))
+        statistics += (n - first) / n - (m - second) / m
+    if two_sided:
+        statistics = np.abs(statistics)
+    statistics[np.abs(statistics - statistics[0]) <= 1e-10] = statistics[0]
+    return monte_carlo(statistics[0], statistics[1:])
+
+
+def distinct(likeness: Sequence[tuple[Floats, int]]) -> list[tuple[Floats, int]]:
+    """The same without the texts that an earlier one of their side equals."""
+    kept = []
+    for gram, n in likeness:
+        texts = _equal_texts(gram)
+        sides = (texts[:n], texts[n:])
+        first, second = (np.sort(np.unique(side, return_index=True)[1]) for side in sides)
+        rows = np.concatenate([first, n + second])
+        kept.append((gram[np.ix_(rows, rows)], len(first)))
+    return kept
+
+
+def _equal_texts(gram: Floats) -> NDArray[np.int64]:
+    """(n,) for each text of a matrix of `within_prompts` the number of the first one that equals it."""
+    equal = gram > 1 - SAME
+    np.fill_diagonal(equal, val=True)
+    return equal.argmax(axis=1)
 
 
 def _normalised(gram: Floats) -> Floats:

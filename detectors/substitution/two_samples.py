@@ -23,7 +23,16 @@ KEPT_DRAWS = 999
 """Most draws whose statistic goes into the report, for the plot."""
 
 LEVEL = 0.01
-"""Of the test whether one side repeats its texts more than the other, so that they are no independent draws."""
+"""Of the sign test whether one side repeats its texts at more prompts than the other, so that they are no independent draws."""
+
+REPEATS = 0.05
+"""Of the permutation test whether a side repeats its texts more: then only different texts of each side are compared. Twice
+that where the test is two-sided. At .01 a cache that repeats one draw of five is still called another model in 3 % of audits."""
+
+REPEATS_DRAWS = 999
+"""Permutations of that test."""
+
+_EACH_ONCE = "one side repeats its texts more than the other ({}), as a cache does, so that each counts once"
 
 INDEPENDENT = (
     "The texts are independent draws: of seeds that no two of them share.",
@@ -31,6 +40,10 @@ INDEPENDENT = (
     "min-p is a departure from the reference, and is found as one.",
 )
 """Assumptions of every test of texts."""
+
+
+Likeness = tuple[NDArray[np.float64], int]
+"""Similarities of all texts of a prompt, and how many of them are the endpoint's; see `kernels.within_prompts`."""
 
 
 def distinct(texts: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
@@ -54,7 +67,7 @@ def unalike(more: int, fewer: int) -> bool:
 def cached(evidence: Discrepancy) -> str:
     """Sentence that the texts of one side repeat themselves as independent draws of one law do not; "" if they may be draws.
 
-    Each side repeats itself more often at as many prompts as the other (`unalike`).
+    In reports from before `repeats_p`: each side repeats itself more often at as many prompts as the other (`unalike`).
     """
     shares = [
         (endpoint / kernel.first, reference / (kernel.size - kernel.first))
@@ -68,6 +81,29 @@ def cached(evidence: Discrepancy) -> str:
         f"The endpoint repeats its texts more often than the reference at {more} of {len(shares)} prompts, less often at "
         f"{fewer}: {who} come from a cache. No p-value."
     )
+
+
+def _repeats(evidence: Discrepancy, likeness: Sequence[Likeness]) -> float:
+    """The p-value of the test whether the endpoint, or a trusted one as well, repeats its texts more than the other side."""
+    seeds = generator(evidence.seed, "permutations of repeats")
+    return kernels.repetition(likeness, seeds, REPEATS_DRAWS, two_sided=evidence.yardstick == "trusted").p_value
+
+
+def _all_alike(whole: Sequence[Likeness], different: Sequence[Likeness]) -> str:
+    """Sentence that one side has one text alone to most prompts, though it was asked for several; "" if neither has."""
+    several = [
+        (kept == 1 < asked, len(fewer) - kept == 1 < len(gram) - asked)
+        for (gram, asked), (fewer, kept) in zip(whole, different, strict=True)
+    ]
+    for who, why, alone in (
+        ("the endpoint", "it ignores temperature 1, or its texts come", sum(first for first, _ in several)),
+        ("the reference", "the trusted texts come", sum(second for _, second in several)),
+    ):
+        if 2 * alone > len(several):
+            return (
+                f"To {alone} of {len(several)} prompts all texts of {who} are one and the same: {why} from a cache. No p-value."
+            )
+    return ""
 
 
 def measure(
@@ -101,23 +137,41 @@ def measure(
         raw_p=raw.p_value,
         distinct=tuple((first[prompt][0], second[prompt][0]) for prompt in first if prompt in second),
     )
+    evidence = evidence.model_copy(update={"repeats_p": _repeats(evidence, likeness)})
     return Measurement(evidence, n=len(endpoint), draws=Draws(count=draws, exceeding=0, seed=seed))
 
 
 def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
-    """Maximum mean discrepancy, permuted within prompts from its seed; before Holm."""
+    """Maximum mean discrepancy, permuted within prompts from its seed; before Holm.
+
+    Where one side repeats its texts more than the other (`REPEATS`), as a cache does, each text of a side counts once.
+
+    Raises:
+        ValueError: the stored p-value of the repeats is not that of the stored similarities.
+    """
     requires(measured, Discrepancy)
-    evidence = measured.evidence
-    if why := cached(evidence):
-        return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
+    evidence, left_out = measured.evidence, ""
+    likeness = [_gram(kernel) for kernel in evidence.prompts]
+    if evidence.repeats_p is None:
+        if why := cached(evidence):
+            return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
+    elif evidence.repeats_p != _repeats(evidence, likeness):
+        raise ValueError("the p-value of the repeats is not that of the similarities")
+    elif evidence.repeats_p <= REPEATS * (2 if evidence.yardstick == "trusted" else 1):
+        different = kernels.distinct(likeness)
+        if why := _all_alike(likeness, different):
+            return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
+        likeness, left_out = different, f"{_EACH_ONCE.format(p_statement(evidence.repeats_p))}; "
     draws, _ = repeatable(measured.draws)
-    outcome = kernels.permuted([_gram(kernel) for kernel in evidence.prompts], generator(evidence.seed, "permutations"), draws)
+    outcome = kernels.permuted(likeness, generator(evidence.seed, "permutations"), draws)
     reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
     if evidence.raw_p is not None:
-        others = sum(kernel.size - kernel.first for kernel in evidence.prompts)
+        of_endpoint = sum(first for _, first in likeness)
+        others = sum(len(gram) for gram, _ in likeness) - of_endpoint
         reason = (
-            f"Maximum mean discrepancy {outcome.statistic:.3g} between {measured.n} and {others} texts, white space aside; "
-            f"with white space and the Hamming kernel {p_statement(evidence.raw_p)}, by a test that does not decide"
+            f"Maximum mean discrepancy {outcome.statistic:.3g} between {of_endpoint if left_out else measured.n} and {others} "
+            f"texts, white space aside; {left_out}with white space and the Hamming kernel {p_statement(evidence.raw_p)}, by a "
+            "test that does not decide"
         )
     return _result(evidence, measured.n, Verdict.INCONCLUSIVE, reason, outcome)
 
@@ -145,7 +199,7 @@ def _result(evidence: Discrepancy, n: int | None, verdict: Verdict, reason: str,
     )
 
 
-def _gram(kernel: Kernel) -> tuple[NDArray[np.float64], int]:
+def _gram(kernel: Kernel) -> Likeness:
     """The similarity matrix of all texts of a prompt, and how many of them are the endpoint's."""
     gram = np.zeros((kernel.size, kernel.size))
     gram[np.triu_indices(kernel.size, 1)] = kernel.above

@@ -236,13 +236,10 @@ def test_an_endpoint_that_leaves_out_its_texts_is_no_other_model(tool: Tool, hon
     assert wording.NO_TEXTS.write(texts=60, first="AUD403", second="AUD404") in found["notes"]
 
 
-@pytest.mark.parametrize(("behaviour", "named"), [("logprobs-9999", "-9999"), ("evidence-100", "such as -100")])
-def test_placeholders_are_missing_numbers_counted_and_said(
-    tool: Tool, honest: str, prompts: Path, behaviour: str, named: str
-) -> None:
-    with chaos(honest, behaviour, range(20, 21)) as proxy:
+def test_placeholders_are_missing_numbers_counted_and_said(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "evidence-chosen-hidden", range(20, 21)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
-    assert any(named in note for note in found["notes"])
+    assert any("the placeholder -9999" in note for note in found["notes"])
     assert found["served"] == "consistent"
     assert "In 1 of 15 answers a placeholder (such as -9999) stands for a log-probability" in found["summary"]
     evidence = by_rule(found)["AUD406"]["evidence"]
@@ -268,11 +265,13 @@ def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, 
     assert found["served"] == "not_measured"
     assert re.match(r"Not measured: defective evidence\. 1[45] of 15 answers hold log-prob", found["summary"]), found["summary"]
     evidence = by_rule(found)["AUD406"]
-    assert evidence["verdict"] == ("inconclusive" if behaviour.endswith(("9999", "100", "1e9")) else "finding")
+    assert evidence["verdict"] == "finding"
     assert evidence["evidence"]["defective"] >= 14  # one answer may have one token only, which nothing can be shifted in
 
 
-@pytest.mark.parametrize("behaviour", ["evidence-contradicting", "evidence-other-text"])
+@pytest.mark.parametrize(
+    "behaviour", ["evidence-contradicting", "evidence-other-text", "evidence-100", "logprobs-9999", "evidence-uniform"]
+)
 def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path, behaviour: str) -> None:
     with chaos(honest, behaviour, range(22, 23)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=3)
@@ -337,6 +336,13 @@ def test_a_cache_is_no_other_model(tool: Tool, honest: str, prompts: Path) -> No
     two_samples = by_rule(found)["AUD404"]
     assert (two_samples["verdict"], two_samples["p_value"]) == ("not_assessable", None)
     assert "come from a cache" in two_samples["reason"]
+
+
+def test_a_server_whose_tokens_have_texts_alone_is_compared(tool: Tool, honest: str, prompts: Path) -> None:
+    """The control token that ends an answer then has no name."""
+    with chaos(honest, "evidence-texts-alone", range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert found["served"] == "consistent" and by_rule(found)["AUD406"]["evidence"]["defective"] == 0
 
 
 def test_an_ignored_temperature_is_no_other_model_where_numbers_are_hidden(tool: Tool, honest: str, prompts: Path) -> None:

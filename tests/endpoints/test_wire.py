@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.endpoints import wire
-from llm_audit.endpoints.defects import changes, judged, last_digit, placeholders, repaired
+from llm_audit.endpoints.defects import ALL_ALIKE, changes, judged, last_digit, placeholders, repaired
 from llm_audit.endpoints.envelope import Malformed
 from llm_audit.endpoints.records import Ask, Failure, Position, Reply, Token, same
 
@@ -25,8 +25,8 @@ def parse(ask: Ask, body: Any) -> Reply:
     return wire.parse(ask, body if isinstance(body, str) else json.dumps(body), seconds=0.5, attempts=1)
 
 
-def completion(text: str, logprobs: Any, **fields: Any) -> dict[str, Any]:
-    return {"model": "m", "choices": [{"text": text, "logprobs": logprobs, "finish_reason": "stop"}]} | fields
+def completion(text: str, logprobs: Any, finish: str = "stop", **fields: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [{"text": text, "logprobs": logprobs, "finish_reason": finish}]} | fields
 
 
 def token(text: str, logprob: float, **fields: Any) -> dict[str, Any]:
@@ -354,6 +354,30 @@ def test_poor_evidence_is_not_contradictory(flaw: Position) -> None:
     poor = (replace(position(-0.1, -3.0), token=Token(None, None, "")), position(-9999.0), position(-0.2, -9999.0))
     found, _ = judged([flaw, *poor])
     assert [p.contradictory for p in found] == [True, False, False, False] and all(p.defects for p in found)
+
+
+def test_no_likeliest_token_is_at_a_placeholder() -> None:
+    alone, listed = position(-9999.0), position(-9999.0, -9999.0)
+    assert [p.contradictory for p in judged([alone, listed])[0]] == [False, True]  # a token that was drawn may be unlikely
+    assert [p.contradictory for p in judged([alone, listed], greedy=True)[0]] == [True, True]
+    assert not judged([position(-13.7, -13.8)], greedy=True)[0][0].contradictory  # of a million tokens
+
+
+def test_lists_of_several_places_whose_numbers_are_all_the_same_are_made_up() -> None:
+    alike = position(*[-math.log(20)] * 20)
+    assert all(p.contradictory and ALL_ALIKE in p.defects for p in judged([alike, alike])[0])
+    assert not judged([alike])[0][0].contradictory
+    assert not any(p.contradictory for p in judged([position(-0.5)] * 12)[0])  # no lists
+    assert not any(p.defects for p in judged([alike, position(-0.2, -2.0)])[0])
+
+
+def test_the_control_token_that_ends_an_answer_may_have_no_name() -> None:
+    said, end = token("One", -0.2), token("", -0.1)
+    logprobs = {"content": [each | {"top_logprobs": [each]} for each in (said, end)]}
+    assert [p.token.text for p in parse(CHAT, completion("One", logprobs)).positions] == ["One"]
+    assert len(parse(CHAT, completion("One", logprobs, finish="length")).positions) == 2
+    silent = parse(CHAT, completion("", {"content": logprobs["content"][1:]}))
+    assert (silent.positions, silent.defects) == ((), ())
 
 
 def test_numbers_of_the_place_before_are_seen() -> None:

@@ -15,6 +15,7 @@ from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from fixtures.servers.chaos import BEHAVIOURS, HUGE, chaos
@@ -108,7 +109,16 @@ def refused(status: int, wait: str | None = None) -> Callable[[Client], bool]:
 
 
 def every_logprob(is_so: Callable[[float], bool]) -> Callable[[Client], bool]:
-    return lambda got: all(is_so(token["logprob"]) for token in (got.last(), *got.last()["top_logprobs"]))
+    return every_token(lambda token: is_so(token["logprob"]))
+
+
+def every_token(is_so: Callable[[dict[str, Any]], Any]) -> Callable[[Client], bool]:
+    return lambda got: all(is_so(token) for token in (got.last(), *got.last()["top_logprobs"]))
+
+
+def arrays(got: Client) -> dict[str, list[Any]]:
+    logprobs: dict[str, list[Any]] = got.json()["choices"][0]["logprobs"]
+    return logprobs
 
 
 def no_json(got: Client) -> bool:
@@ -174,7 +184,30 @@ MET: dict[str, Callable[[Client], bool]] = {
     "evidence-other-text": lambda got: got.json()["choices"][0]["text"] == "Quite another answer?",
     "evidence-two-decimals": every_logprob(lambda logprob: logprob == round(logprob, 2)),
     "evidence-chosen-only": lambda got: got.last()["top_logprobs"] == [] and got.last()["logprob"] < 0,
+    "evidence-uniform": every_logprob(lambda logprob: math.isclose(logprob, -math.log(TOP))),
+    "evidence-chosen-zero": lambda got: got.last()["logprob"] == 0 > got.last()["top_logprobs"][0]["logprob"],
+    "evidence-chosen-null": lambda got: got.last()["logprob"] is None and got.last()["top_logprobs"][0]["logprob"] < 0,
+    "evidence-chosen-9999": lambda got: got.last()["logprob"] == -9999 < got.last()["top_logprobs"][0]["logprob"],
+    "evidence-chosen-hidden": lambda got: got.last()["logprob"] == -9999 and got.last()["id"] not in ids(got),
+    "evidence-alternatives-9999": lambda got: (
+        [t["logprob"] == -9999 for t in got.last()["top_logprobs"]] == [t != got.last()["id"] for t in ids(got)]
+    ),
+    "evidence-shifted-back": lambda got: got.last()["id"] != ids(got)[0],
+    "evidence-shuffled": lambda got: sorted(lps := [t["logprob"] for t in got.last()["top_logprobs"]], reverse=True) != lps,
+    "evidence-chosen-again": lambda got: len(ids(got)) == TOP + 1 and ids(got)[-1] == got.last()["id"],
+    "evidence-top-3": lambda got: len(ids(got)) == 3,
+    "evidence-top-varies": lambda got: len({len(position["top_logprobs"]) for position in positions(got.json())}) > 1,
+    "evidence-first-alone": lambda got: len(positions(got.json())) == 1 < got.json()["usage"]["completion_tokens"],
     "evidence-ids-alone": lambda got: (got.last()["token"], got.last()["bytes"]) == (None, None) and got.last()["id"].isdigit(),
+    "evidence-bytes-alone": every_token(lambda token: (token["token"], token["id"]) == ("", None) and token["bytes"]),
+    "evidence-texts-alone": every_token(lambda token: (token["id"], token["bytes"]) == (None, None)),
+    "evidence-no-white-space": every_token(lambda token: token["token"] == token["token"].strip() and token["bytes"] is None),
+    "evidence-raw-entries": every_token(lambda token: " " not in token["token"] and token["bytes"] is None),
+    "evidence-no-names": every_token(lambda token: (token["id"], token["bytes"], token["token"]) == (None, None, "")),
+    "evidence-replacement": every_token(lambda token: (token["id"], token["bytes"], token["token"]) == (None, None, "\ufffd")),
+    "evidence-other-ids": every_token(lambda token: token["id"] is not None and bool(token["token"])),
+    "evidence-arrays": lambda got: len(set(map(len, arrays(got).values()))) == 1,
+    "evidence-uneven-arrays": lambda got: len(arrays(got)["tokens"]) == len(arrays(got)["token_logprobs"]) + 1,
     "second-choice-first": lambda got: [choice["index"] for choice in got.json()["choices"]] == [1, 0],
     "byte-order-mark": lambda got: got.body.startswith(b"\xef\xbb\xbf") and bool(got.json()),
 }
@@ -182,6 +215,11 @@ MET: dict[str, Callable[[Client], bool]] = {
 
 NUMBERS: dict[str, Callable[[float], Any]] = {
     "evidence-base-2": lambda number: number / math.log(2),
+    "evidence-base-10": lambda number: number / math.log(10),
+    "evidence-probabilities": math.exp,
+    "evidence-negated": lambda number: -number,
+    "evidence-float16": lambda number: float(np.float16(number)),
+    "evidence-one-decimal": lambda number: round(number, 1),
     "evidence-whole-nats": round,
     "evidence-floor": lambda number: max(number, -5.0),
     "evidence-strings": str,

@@ -154,6 +154,45 @@ def test_always_other_texts_are_as_much_evidence_as_the_draws_allow() -> None:
     assert (outcome.statistic, outcome.p_value) == pytest.approx((2, 0.001))
 
 
+def slow_repeats(first: Texts, second: Texts) -> float:
+    """Sum over the prompts of the share of repeats on one side less that on the other."""
+    total = 0.0
+    for prompt in {prompt for prompt, _ in first}:
+        x, y = ([text for at, text in side if at == prompt] for side in (first, second))
+        total += (len(x) - len(set(x))) / len(x) - (len(y) - len(set(y))) / len(y)
+    return total
+
+
+def test_repeats_against_sets() -> None:
+    rng = np.random.default_rng(21)
+    for _ in range(30):
+        first, second = ([(prompt, str(rng.geometric(0.5))) for prompt in range(3) for _ in range(4)] for _ in range(2))
+        likeness = kernels.within_prompts(first, second, kernels.spectrum)
+        one = kernels.repetition(likeness, rng, 19).statistic
+        both = kernels.repetition(likeness, rng, 19, two_sided=True).statistic
+        assert one == pytest.approx(slow_repeats(first, second)) and both == pytest.approx(abs(one))
+        apart = kernels.distinct(likeness)
+        for (gram, n), prompt in zip(apart, range(3), strict=True):
+            x, y = ([text for at, text in side if at == prompt] for side in (first, second))
+            assert (n, len(gram)) == (len(set(x)), len(set(x)) + len(set(y)))
+        same = kernels.within_prompts(list(dict.fromkeys(first)), list(dict.fromkeys(second)), kernels.spectrum)
+        assert all(np.allclose(a, b) for (a, _), (b, _) in zip(apart, same, strict=True))
+
+
+def test_repeats_keep_their_size_and_find_a_cache() -> None:
+    rng = np.random.default_rng(22)
+
+    def draws() -> Texts:
+        return [(prompt, str(rng.geometric(0.2 + 0.04 * prompt))) for prompt in range(8) for _ in range(4)]
+
+    def p_value(first: Texts, second: Texts) -> float:
+        return kernels.repetition(kernels.within_prompts(first, second, kernels.spectrum), rng, 99).p_value
+
+    assert_size(np.array([p_value(draws(), draws()) for _ in range(600)]))
+    cached = [p_value([(prompt, first[4 * prompt][1]) for prompt, _ in first], draws()) for first in [draws()] * 20]
+    assert max(cached) <= 0.02
+
+
 def test_250_and_250_texts_of_50_letters_in_seconds() -> None:
     rng = np.random.default_rng(6)
     for prompts in (1, 25):
