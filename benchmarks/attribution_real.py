@@ -21,6 +21,7 @@ from llm_audit.cli import cli
 from llm_audit.common.paths import cache_root
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, reference_population
+from llm_audit.detectors.attribution.likelihood_ratio import least
 from llm_audit.detectors.attribution.run import find_rules
 from llm_audit.detectors.attribution.text import Author, Scores, Text
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
@@ -185,8 +186,8 @@ def pair_cells() -> Iterator[Pair]:
                 ]
                 raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
                 text = Text(raw, person(), authors, cut)
-                right += text.against([1 - writer], [writer]) >= np.log(100)
-                wrong += text.against([writer], [1 - writer]) >= np.log(100)
+                right += least(text.against([1 - writer], [writer])) >= np.log(100)
+                wrong += least(text.against([writer], [1 - writer])) >= np.log(100)
             yield Pair(name, words, n, right, wrong)
 
 

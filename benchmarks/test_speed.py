@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.quick import plain_loop
 from llm_audit.detectors import StatisticRule, find
 from llm_audit.scoring.engine import PACK_TOKENS, Engine
-from llm_audit.scoring.lean import LeanHead, LeanModel, load
+from llm_audit.scoring.lean import LeanModel, load
+from llm_audit.scoring.lean_head import LeanHead
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.pool import ONE_THREAD
 from llm_audit.scoring.request import Request, Windowing

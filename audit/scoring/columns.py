@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import NotAvailable
-from llm_audit.scoring.team import Meet, Team
 from llm_audit.scoring.tokens import RENYI_ORDERS
 
 Columns = dict[str, NDArray[np.generic]]
+
+Sums = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]
+"""Sums, ranks and peaks of rows of logits, as `kernel.row_sums` computes them."""
 
 EXCLUDED = 200.0
 """Logit of excluded tokens, in nats relative to the maximum: e^-200 is zero in every sum, and u^2 still fits float32."""
@@ -58,23 +60,32 @@ def columns_of(
     return narrow | {"rank": ranks}, log_total + peak
 
 
-def sums_of_rows(
-    logits: NDArray[np.float32], targets: NDArray[np.int64], team: Team | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]:
-    """Sums, ranks and peaks of a block of logits, computed by `kernel.row_sums` on the threads of a team."""
+def sums_of_rows(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> Sums:
+    """Sums, ranks and peaks of a block of logits, computed by `kernel.row_sums`."""
     from llm_audit.scoring import kernel  # llvmlite comes with it, which stored reports do not need
 
-    n, logits = len(targets), np.ascontiguousarray(logits)
+    n = len(targets)
     sums, ranks, peaks = np.empty((n, kernel.N_SUMS)), np.empty(n, np.int32), np.empty(n, np.float32)
-
-    def add(part: int, rows: slice, meet: Meet) -> None:
-        kernel.row_sums(logits[rows], targets[rows], peaks[rows], sums[rows], ranks[rows])
-
-    if team:
-        team.share(n, add, least=8)
-    else:
-        add(0, slice(0, n), lambda: None)
+    kernel.row_sums(np.ascontiguousarray(logits), logits[np.arange(n), targets], peaks, sums, ranks)
     return sums, ranks, peaks
+
+
+def sums_of_tiles(sums: NDArray[np.float64], ranks: NDArray[np.int32], peaks: NDArray[np.float32]) -> Sums:
+    """The sums, ranks and peaks of rows from those of tiles of their columns, (tiles, n) each, (tiles, n, N_SUMS) the sums.
+
+    A sum of a tile holds powers of exp(z - the tile's peak); these are lowered to the row's peak.
+    """
+    peak = peaks.max(0)  # NaN if that of a tile is
+    down = peaks.astype(np.float64) - peak
+    total = np.empty(sums.shape[1:])
+    e, ue, uue = np.moveaxis(sums[:, :, :3], 2, 0)
+    factor = np.exp(down)
+    total[:, 0] = (factor * e).sum(0)
+    total[:, 1] = (factor * (ue + down * e)).sum(0)
+    total[:, 2] = (factor * (uue + 2 * down * ue + down**2 * e)).sum(0)
+    for column, order in enumerate((1.0, 1.0, *RENYI_ORDERS), start=3):
+        total[:, column] = (np.exp(order * down) * sums[:, :, column]).sum(0)
+    return total, 1 + (ranks - 1).sum(0, dtype=np.int32), peak
 
 
 def joined(blocks: list[Columns]) -> Columns:

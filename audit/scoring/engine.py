@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from llm_audit.scoring.model import LanguageModel
     from llm_audit.scoring.pool import Pool
 
-PACK_TOKENS = 1024
-"""Most tokens in one pass through the body. On a CPU more is not faster, and costs memory."""
+PACK_TOKENS = 2048
+"""Most tokens in one pass through the body. Half as many are 4 % slower with two threads, each of which computes its rows."""
 
 Taken = TypeVar("Taken")
 

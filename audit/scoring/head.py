@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring.chain import Chain
-from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
+from llm_audit.scoring.columns import Columns, Sums, columns_of, joined, sums_of_rows
 from llm_audit.scoring.samplers import Past, decode, escape
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 
@@ -142,10 +142,6 @@ def _statistics(logits: torch.Tensor, targets: torch.Tensor, *, truncated: bool)
     sums, ranks, peaks = power_sums(logits, targets)
     observed = logits.gather(1, targets[:, None])[:, 0].double().cpu().numpy()
     return columns_of(sums, ranks, peaks, observed, truncated=truncated)
-
-
-Sums = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]
-"""Sums, ranks and peaks, as `kernel.row_sums` computes them."""
 
 
 def power_sums(logits: torch.Tensor, targets: torch.Tensor) -> Sums:

@@ -40,19 +40,17 @@ N_SUMS = 5 + len(RENYI_ORDERS)
 """Number of sums per row: e, u e, u^2 e, mass above, mass tied, then one per Renyi order; e = exp(u), u = z - max z."""
 
 
-def row_sums(
-    logits: Matrix, targets: NDArray[np.int64], peaks: Matrix, sums: NDArray[np.float64], ranks: NDArray[np.int32]
-) -> None:
+def row_sums(logits: Matrix, observed: Matrix, peaks: Matrix, sums: NDArray[np.float64], ranks: NDArray[np.int32]) -> None:
     """Fill `peaks`, `sums` and `ranks` for a block of rows.
 
     Args:
-        logits: (n_rows, vocabulary), no entry further than 1e18 below its row's maximum.
-        targets: (n_rows,), the observed token.
+        logits: (n_rows, tokens), no entry further than 1e18 below its row's maximum.
+        observed: (n_rows,), the logit of the observed token.
         peaks: (n_rows,), overwritten: the maximum of each row, NaN if not all of it is finite.
         sums: (n_rows, N_SUMS), overwritten.
         ranks: (n_rows,), overwritten: 1 + how many logits strictly exceed the observed one.
     """
-    _function("row_sums")(logits, targets, peaks, sums, ranks, *logits.shape)
+    _function("row_sums")(logits, observed, peaks, sums, ranks, *logits.shape)
 
 
 def add_and_norm(x: Matrix, delta: Matrix, weight: Matrix, eps: np.float32, out: Matrix) -> None:
@@ -116,7 +114,7 @@ _ROWS, _OWN_ROWS = _array(np.float32, 2), _array(np.float32, 2, written=True)
 _TURNS, _PLACES = [_array(np.float32, 2)] * 2, _array(np.int64, 1)
 _FOUND = [_array(np.float32, 1, written=True), _array(np.float64, 2, written=True), _array(np.int32, 1, written=True)]
 _ARGUMENTS = {
-    "row_sums": [_ROWS, _PLACES, *_FOUND, _COUNT, _COUNT],
+    "row_sums": [_ROWS, _array(np.float32, 1), *_FOUND, _COUNT, _COUNT],
     "add_and_norm": [_OWN_ROWS, _ROWS, _array(np.float32, 1), _OWN_ROWS, _COUNT, _COUNT, _NUMBER],
     "rotate": [_OWN_ROWS, _PLACES, *_TURNS, *[_COUNT] * 5],
     "causal_softmax": [_array(np.float32, 3, written=True), *[_COUNT] * 4, _NUMBER],

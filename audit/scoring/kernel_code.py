@@ -147,22 +147,22 @@ def _fill(row, value):  # type: ignore[no-untyped-def]  # compiled by numba, nev
 
 
 @_kernel(_address, _address, _address, _address, _address, _count, _count)
-def row_sums(logits, targets, peaks, sums, ranks, n_rows, n_columns):  # type: ignore[no-untyped-def]  # compiled by numba
+def row_sums(logits, observed, peaks, sums, ranks, n_rows, n_columns):  # type: ignore[no-untyped-def]  # compiled by numba
     """See `kernel.row_sums`."""
     z, bits = carray(logits, (n_rows, n_columns), np.float32), carray(logits, (n_rows, n_columns), np.int32)
-    target, peak, rank = carray(targets, n_rows, np.int64), carray(peaks, n_rows, np.float32), carray(ranks, n_rows, np.int32)
+    seen, peak, rank = carray(observed, n_rows, np.float32), carray(peaks, n_rows, np.float32), carray(ranks, n_rows, np.int32)
     total = carray(sums, (n_rows, N_SUMS), np.float64)
     for i in range(n_rows):
         if i == 0:
             peak[i] = _peak(bits[i])
-        observed, above = z[i, target[i]], 0
+        above = 0
         for k in range(N_SUMS):
             total[i, k] = 0.0
         following = min(i + 1, n_rows - 1)
         largest, size = _i(-(2**31)), _i(0)
         for start in range(0, n_columns, TILE):
             stop = min(start + TILE, n_columns)
-            more, a, b = _tile_sums(z[i, start:stop], peak[i], observed, total[i], bits[following, start:stop])
+            more, a, b = _tile_sums(z[i, start:stop], peak[i], seen[i], total[i], bits[following, start:stop])
             above, largest, size = above + more, max(largest, a), max(size, b)
         peak[following] = _peak_of(largest, size)
         rank[i] = 1 + above

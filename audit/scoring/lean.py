@@ -12,25 +12,19 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import InvalidConfiguration, local_packages
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring import kernel
-from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
+from llm_audit.scoring.lean_head import LeanHead
 from llm_audit.scoring.request import context_length, plain_llama
 from llm_audit.scoring.team import Meet, Team
 from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
 from llm_audit.scoring.tokens import STATE_BLOCK, Decoding
 from llm_audit.scoring.weights import Matrix, Weights
-
-if TYPE_CHECKING:
-    from llm_audit.scoring.samplers import Past
-
-LOGIT_BYTES = 50_000_000
-"""Size of the one block of logits; see `head.LOGIT_BYTES`."""
 
 QUERY_ROWS = 64
 """Queries that a thread multiplies with all keys at a time: 19 MB of products for nine heads and 8,192 keys, and few enough for
@@ -229,70 +223,6 @@ def _layer(weights: Weights, prefix: str) -> _Layer:
         gate_up=weights.joined([mlp + "gate_proj.weight", mlp + "up_proj.weight"]),
         down=weights[mlp + "down_proj.weight"],
     )
-
-
-class LeanHead:
-    """The output projection and the statistics of what it predicts, on numpy arrays; the counterpart of `head.Head`.
-
-    Args:
-        weight: (vocabulary, hidden).
-        team: the threads that share the vocabulary in the matrix product, and the rows in the statistics.
-        decodings: each applied to the logits before its statistics are taken. Their transforms, the most likely tokens and
-            the comparison of two models use torch.
-    """
-
-    def __init__(self, weight: Matrix, team: Team, *decodings: Decoding) -> None:
-        self.weight = weight
-        self.team = team
-        self.decodings = decodings or (Decoding(),)
-        self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
-        self._block = np.empty((0, weight.shape[0]), np.float32)
-
-    def logits(self, hidden: Matrix) -> Matrix:
-        """(n_rows, vocabulary) before the decoding transform. The memory is reused by the next call."""
-        if len(self._block) < len(hidden):
-            self._block = np.empty((len(hidden), self.weight.shape[0]), np.float32)
-        block = self._block[: len(hidden)]
-
-        def multiply(part: int, tokens: slice, meet: Meet) -> None:
-            np.matmul(hidden, self.weight[tokens].T, out=block[:, tokens])
-
-        self.team.share(len(self.weight), multiply)
-        return block
-
-    def release(self) -> None:
-        """Forget the block of logits."""
-        self._block = np.empty((0, self.weight.shape[0]), np.float32)
-
-    def columns(
-        self,
-        hidden: Matrix,
-        targets: NDArray[np.int64],
-        *,
-        reference: tuple[LeanHead, Matrix] | None = None,
-        top_k: int = 0,
-        past: Past | None = None,
-    ) -> list[Columns]:
-        """Statistics of the predicted distributions at the observed tokens; see `head.Head.__call__`."""
-        blocks: list[list[Columns]] = [[] for _ in self.decodings]
-        for start in range(0, len(targets), self.n_rows):
-            rows = slice(start, start + self.n_rows)
-            logits, observed = self.logits(hidden[rows]), targets[rows]
-            if self.decodings == (Decoding(),) and not reference and not top_k:
-                sums, ranks, peaks = sums_of_rows(logits, observed, self.team)
-                blocks[0].append(columns_of(sums, ranks, peaks, logits[np.arange(len(observed)), observed])[0])
-                continue
-            with local_packages():
-                import torch
-
-                from llm_audit.scoring.head import columns_each
-
-            others = torch.from_numpy(reference[0].logits(reference[1][rows])) if reference else None
-            tensors = torch.from_numpy(logits), torch.from_numpy(observed)
-            by_decoding = columns_each(*tensors, self.decodings, others, top_k, past and past[rows])
-            for block, columns in zip(blocks, by_decoding, strict=True):
-                block.append(columns)
-        return [joined(block) for block in blocks]
 
 
 @dataclass(frozen=True, eq=False)

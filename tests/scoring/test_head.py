@@ -10,7 +10,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.scoring import head as head_module
 from llm_audit.scoring import samplers
 from llm_audit.scoring.head import Head, power_sums, power_sums_by_arrays
-from llm_audit.scoring.lean import LeanHead
+from llm_audit.scoring.lean_head import LeanHead
 from llm_audit.scoring.team import Team
 from llm_audit.scoring.tokens import Decoding
 from tests.scoring import oracle

@@ -81,7 +81,7 @@ def row_sums(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int32]]:
     n = len(logits)
     peaks, sums, ranks = np.empty(n, np.float32), np.empty((n, kernel.N_SUMS)), np.empty(n, np.int32)
-    kernel.row_sums(logits, targets, peaks, sums, ranks)
+    kernel.row_sums(logits, logits[np.arange(n), targets], peaks, sums, ranks)
     return peaks, sums, ranks
 
 

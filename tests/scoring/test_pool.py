@@ -53,7 +53,7 @@ def test_progress_counts_the_tokens_of_a_single_long_text(pooled: Session) -> No
         def show(share: float | None, stage: str = "", shares: list[float] = shares) -> None:
             shares.append(share or 0.0)
 
-        list(session.score([" ".join(SENTENCES) * 30], Request(Windowing(60)), show))
+        list(session.score([" ".join(SENTENCES) * 60], Request(Windowing(60)), show))
         assert len(shares) > 5 and shares == sorted(shares) and shares[-1] == 1.0
 
 
