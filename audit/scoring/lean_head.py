@@ -84,8 +84,8 @@ class LeanHead:
         """Statistics of the predicted distributions at the observed tokens; see `head.Head.__call__`."""
         if self.decodings == (Decoding(),) and not reference and not top_k:
             n = min(ROWS, max(PAIRS, LOGIT_BYTES // (4 * COLUMNS * self.team.size)))
-            rows = [slice(start, start + n) for start in range(0, len(targets), n)]
-            return [joined([self._plain(hidden[some], targets[some]) for some in rows])]
+            starts = range(0, len(targets), n)
+            return [joined([self._plain(hidden[start : start + n], targets[start : start + n]) for start in starts])]
         with local_packages():
             import torch
 

@@ -159,7 +159,8 @@ def _equal_texts(gram: Floats) -> NDArray[np.int64]:
     """(n,) for each text of a matrix of `within_prompts` the number of the first one that equals it."""
     equal = gram > 1 - SAME
     np.fill_diagonal(equal, val=True)
-    return equal.argmax(axis=1)
+    first: NDArray[np.int64] = equal.argmax(axis=1)
+    return first
 
 
 def _normalised(gram: Floats) -> Floats:

@@ -26,8 +26,10 @@ LEVEL = 0.01
 """Of the sign test whether one side repeats its texts at more prompts than the other, so that they are no independent draws."""
 
 REPEATS = 0.05
-"""Of the permutation test whether a side repeats its texts more: then only different texts of each side are compared. Twice
-that where the test is two-sided. At .01 a cache that repeats one draw of five is still called another model in 3 % of audits."""
+"""Of the permutation test whether a side repeats its texts more: then only different texts of each side are compared.
+
+Twice that where the test is two-sided. At .01 a cache that repeats one draw of five is called another model in 3 % of audits.
+"""
 
 REPEATS_DRAWS = 999
 """Permutations of that test."""
