@@ -45,7 +45,7 @@ def peak(folder: Path, layers: tuple[int, ...], text: str, piece: int = PIECE) -
 
 def test_a_long_text_takes_its_columns_and_little_more(tiny_llama: Path) -> None:
     """Read in small pieces: what the tokenizer notes of one piece, several hundred bytes a token, does not grow."""
-    few, _, before = peak(tiny_llama, (1, 2), SENTENCES[0] * 50, piece=4096)
+    few, _, before = peak(tiny_llama, (1, 2), SENTENCES[0] * 100, piece=4096)
     tokens, columns, after = peak(tiny_llama, (1, 2), " ".join(SENTENCES[:2]) * 400, piece=4096)
     assert PACK_TOKENS < few < 5_000 < 25_000 < tokens
     # Beside the columns: the text, its ids and the places of its characters, 12 bytes a token, while the columns are made.
