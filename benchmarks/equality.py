@@ -25,6 +25,7 @@ from benchmarks.samplers import FIXTURE
 from benchmarks.substitution import prompts_for
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
+from llm_audit.detectors.substitution import two_samples
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.records import Ask, Reply
 from llm_audit.scoring.store import Store, StoredModel
@@ -56,7 +57,9 @@ class Test:
 
 
 def within(likeness: Sequence[tuple[Floats, int]], rng: np.random.Generator) -> float:
-    """As AUD404 decides: labels permuted within prompts, (1 + b) / (1 + B)."""
+    """As AUD404 decides: labels permuted within prompts, (1 + b) / (1 + B), and repeats of the endpoint's texts left out."""
+    if kernels.repetition(likeness, rng, two_samples.REPEATS_DRAWS).p_value <= two_samples.REPEATS:
+        likeness = kernels.distinct(likeness)
     return kernels.permuted(likeness, rng, DRAWS).p_value
 
 
