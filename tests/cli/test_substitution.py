@@ -250,12 +250,11 @@ def test_placeholders_are_missing_numbers_counted_and_said(tool: Tool, honest: s
     "behaviour",
     [
         "evidence-shifted",
-        "evidence-zero",
         "evidence-100",
         "evidence-other-text",
         *(
             pytest.param(f"evidence-{kind}", marks=pytest.mark.slow)
-            for kind in ("nan", "minus-infinity", "9999", "1e9", "mass", "duplicated", "contradicting")
+            for kind in ("zero", "nan", "minus-infinity", "9999", "1e9", "mass", "duplicated", "contradicting")
         ),
     ],
 )
@@ -270,7 +269,12 @@ def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, 
 
 
 @pytest.mark.parametrize(
-    "behaviour", ["evidence-contradicting", "evidence-other-text", "evidence-100", "logprobs-9999", "evidence-uniform"]
+    "behaviour",
+    [
+        "evidence-contradicting",
+        "evidence-uniform",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("evidence-other-text", "evidence-100", "logprobs-9999")),
+    ],
 )
 def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path, behaviour: str) -> None:
     with chaos(honest, behaviour, range(22, 23)) as proxy:
@@ -310,7 +314,8 @@ def test_poor_evidence_is_used_for_what_it_is(
         ("evidence-base-2", "The endpoint's log-probabilities are to base 2; they were converted to nats."),
         ("evidence-whole-nats", "The endpoint rounds its log-probabilities to 1: so were those that it is held against."),
         pytest.param("evidence-strings", "", marks=pytest.mark.slow),
-        pytest.param("evidence-ids-alone", "", marks=pytest.mark.slow),
+        *(pytest.param(f"evidence-{names}-alone", "", marks=pytest.mark.slow) for names in ("ids", "bytes", "texts")),
+        pytest.param("evidence-arrays", "", marks=pytest.mark.slow),
         pytest.param("second-choice-first", "", marks=pytest.mark.slow),
         pytest.param("byte-order-mark", "", marks=pytest.mark.slow),
     ],
@@ -338,8 +343,7 @@ def test_a_cache_is_no_other_model(tool: Tool, honest: str, prompts: Path) -> No
     assert "come from a cache" in two_samples["reason"]
 
 
-def test_a_server_whose_tokens_have_texts_alone_is_compared(tool: Tool, honest: str, prompts: Path) -> None:
-    """The control token that ends an answer then has no name."""
+def test_the_control_token_that_ends_an_answer_may_have_no_name(tool: Tool, honest: str, prompts: Path) -> None:
     with chaos(honest, "evidence-texts-alone", range(10**6)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
     assert found["served"] == "consistent" and by_rule(found)["AUD406"]["evidence"]["defective"] == 0

@@ -48,7 +48,7 @@ def behind_cache(texts: list[tuple[str, str]], prompts: int, repeats: int) -> li
     return [texts[at - at % 5] if at < 5 * prompts and at % 5 <= repeats else text for at, text in enumerate(texts)]
 
 
-@pytest.mark.parametrize(("prompts", "repeats"), [(15, 1), (15, 2), (5, 4)])
+@pytest.mark.parametrize(("prompts", "repeats"), [(15, 1), pytest.param(15, 2, marks=pytest.mark.slow), (5, 4)])
 def test_texts_behind_a_cache_are_each_counted_once(prompts: int, repeats: int) -> None:
     """Such a server of the same law was found in most audits by its repeats alone."""
     rng = np.random.default_rng(7)
