@@ -122,7 +122,14 @@ def _plain(text: str) -> str:
 
 
 def _fits(pieces: Sequence[str], written: str) -> bool:
-    """Whether the text is a part of the pieces, with or without control tokens, or the pieces in their order of the text."""
+    """Whether a text can be that of these tokens: it is a part of all they spell, or they occur in it one after the other.
+
+    Tried with the control tokens and without them. White space is ignored.
+
+    Args:
+        pieces: the tokens' texts.
+        written: the text, as `_plain` gives it.
+    """
     without = [piece for piece in pieces if not _CONTROL.fullmatch(piece.strip())]
     if any(written in _plain("".join(some)) for some in (pieces, without)):
         return True

@@ -48,7 +48,7 @@ class Scorer:
     reference: str | None = None
 
     def key(self, text: str | Prompted) -> bytes:
-        """The 32-byte key of a text's scores."""
+        """The key under which the scores of a text are kept: 32 bytes, a hash of the text and of all fields of this scorer."""
         content = text if isinstance(text, str) else json.dumps([text.text, text.prompt, text.token_ids])
         kind = "text" if isinstance(text, str) else "prompted"
         identity = {"columns": COLUMNS_VERSION, kind: hashlib.sha256(content.encode()).hexdigest(), **asdict(self)}

@@ -117,7 +117,16 @@ def columns_each(
     top_k: int = 0,
     past: Past | None = None,
 ) -> Iterator[Columns]:
-    """The columns of one block of logits under each decoding setting; the last setting overwrites the block."""
+    """Yield the columns of `TokenScores` for a block of rows, once for each decoding setting.
+
+    Args:
+        raw: (n, vocabulary) logits, which the last setting overwrites.
+        targets: (n,) the observed tokens.
+        decodings: the settings.
+        others: (n, vocabulary) logits of the model r in the cross columns; overwritten likewise.
+        top_k: number of most likely tokens to return.
+        past: the tokens before each row's, for settings that look back.
+    """
     for number, decoding in enumerate(decodings, start=1):
         last = number == len(decodings)
         logits, log_kept = raw if last else raw.clone(), None

@@ -148,7 +148,7 @@ def _fill(row, value):  # type: ignore[no-untyped-def]  # compiled by numba, nev
 
 @_kernel(_address, _address, _address, _address, _address, _count, _count)
 def row_sums(logits, observed, peaks, sums, ranks, n_rows, n_columns):  # type: ignore[no-untyped-def]  # compiled by numba
-    """See `kernel.row_sums`."""
+    """The code of `kernel.row_sums`, whose arguments are described there."""
     z, bits = carray(logits, (n_rows, n_columns), np.float32), carray(logits, (n_rows, n_columns), np.int32)
     seen, peak, rank = carray(observed, n_rows, np.float32), carray(peaks, n_rows, np.float32), carray(ranks, n_rows, np.int32)
     total = carray(sums, (n_rows, N_SUMS), np.float64)
@@ -170,7 +170,7 @@ def row_sums(logits, observed, peaks, sums, ranks, n_rows, n_columns):  # type: 
 
 @_kernel(_address, _address, _address, _address, _count, _count, _number, fastmath=True)
 def add_and_norm(sums, deltas, weights, norms, n, width, eps):  # type: ignore[no-untyped-def]  # compiled by numba
-    """See `kernel.add_and_norm`."""
+    """The code of `kernel.add_and_norm`, whose arguments are described there."""
     x, delta = carray(sums, (n, width), np.float32), carray(deltas, (n, width), np.float32)
     weight, out = carray(weights, width, np.float32), carray(norms, (n, width), np.float32)
     for i in range(n):
@@ -186,7 +186,7 @@ def add_and_norm(sums, deltas, weights, norms, n, width, eps):  # type: ignore[n
 
 @_kernel(_address, _address, _address, _address, _count, _count, _count, _count, _count, fastmath=True)
 def rotate(heads, positions, cosines, sines, n, width, n_positions, half, n_heads):  # type: ignore[no-untyped-def]  # compiled by numba
-    """See `kernel.rotate`."""
+    """The code of `kernel.rotate`, whose arguments are described there."""
     x, position = carray(heads, (n, width), np.float32), carray(positions, n, np.int64)
     cos, sin = carray(cosines, (n_positions, half), np.float32), carray(sines, (n_positions, half), np.float32)
     for i in range(n):
@@ -201,7 +201,10 @@ def rotate(heads, positions, cosines, sines, n, width, n_positions, half, n_head
 
 @_kernel(_address, _count, _count, _count, _count, _number)
 def causal_softmax(scores, heads, rows, columns, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
-    """See `kernel.causal_softmax`. The loops over a row are functions of their own: in one, LLVM vectorises none of them."""
+    """The code of `kernel.causal_softmax`, whose arguments are described there.
+
+    The loops over a row are functions of their own: in one, LLVM vectorises none of them.
+    """
     x, bits = carray(scores, (heads, rows, columns), np.float32), carray(scores, (heads, rows, columns), np.int32)
     for i in range(heads):
         for r in range(rows):
@@ -216,7 +219,7 @@ def causal_softmax(scores, heads, rows, columns, first, scale):  # type: ignore[
 
 @_kernel(_address, _address, _count, _count, fastmath=True)
 def gated(gates_and_ups, products, n, width):  # type: ignore[no-untyped-def]  # compiled by numba
-    """See `kernel.gated`."""
+    """The code of `kernel.gated`, whose arguments are described there."""
     gate_up, out = carray(gates_and_ups, (n, 2 * width), np.float32), carray(products, (n, width), np.float32)
     for i in range(n):
         for j in range(width):

@@ -35,7 +35,7 @@ SCORE_BYTES = 75_000_000
 
 
 class _Layer(NamedTuple):
-    """The matrices of one layer."""
+    """The weights of one decoder layer: (out, in) of each product, gate and up as one; (hidden,) of the two norms."""
 
     norm1: Matrix
     query: Matrix

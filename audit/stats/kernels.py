@@ -34,7 +34,6 @@ Kernel = Callable[[Sequence[str]], Floats]
 LONGEST = 5
 """Longest substrings, in code points, that `spectrum` counts."""
 
-
 SAME = 1e-9
 """Two texts whose K is above 1 less this count as the same."""
 
@@ -117,14 +116,14 @@ def repetition(
 ) -> Outcome:
     """Whether the first sample repeats its texts more than the second, with labels permuted within each prompt.
 
-    Null: as of `permuted`. The statistic is the sum over the prompts of the share of texts that an earlier one of the same
-    side equals, in the first sample less in the second.
+    Null: as of `permuted`. The statistic is the sum, over the prompts, of the share of texts that equal an earlier one of
+    their sample and prompt: in the first sample less in the second.
 
     Args:
         likeness: of `within_prompts`.
         generator: of the permutations.
         draws: how many, at least 1.
-        two_sided: whether the second may also repeat itself more: its absolute value then.
+        two_sided: whether the second may repeat itself more as well; then the absolute value of the statistic counts.
     """
     statistics = np.zeros(draws + 1)  # the first as observed
     for gram, n in likeness:
@@ -144,7 +143,7 @@ def repetition(
 
 
 def distinct(likeness: Sequence[tuple[Floats, int]]) -> list[tuple[Floats, int]]:
-    """The same without the texts that an earlier one of their side equals."""
+    """The similarities of `within_prompts` without the texts that equal an earlier one of the same sample and prompt."""
     kept = []
     for gram, n in likeness:
         texts = _equal_texts(gram)

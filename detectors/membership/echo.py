@@ -55,7 +55,7 @@ class EchoingEndpoint:
 
     @property
     def digest(self) -> str:
-        """Address and model name: nobody outside can tell the weights behind an endpoint by a digest."""
+        """Address and model name, in place of the SHA-256 of weights, which nobody outside an endpoint can compute."""
         return f"{self.address} {self.source.model}"
 
     @property
