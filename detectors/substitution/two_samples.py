@@ -34,7 +34,10 @@ Twice that where the test is two-sided. At .01 a cache that repeats one draw of 
 REPEATS_DRAWS = 999
 """Permutations of that test."""
 
-_EACH_ONCE = "one side repeats its texts more than the other ({}), as a cache does, so that each counts once"
+_REPEATING = {
+    "local": "the endpoint repeats its texts more than the reference",
+    "trusted": "one endpoint repeats its texts more than the other",
+}
 
 INDEPENDENT = (
     "The texts are independent draws: of seeds that no two of them share.",
@@ -163,7 +166,8 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
         different = kernels.distinct(likeness)
         if why := _all_alike(likeness, different):
             return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
-        likeness, left_out = different, f"{_EACH_ONCE.format(p_statement(evidence.repeats_p))}; "
+        likeness = different
+        left_out = f"{_REPEATING[evidence.yardstick]} ({p_statement(evidence.repeats_p)}), as a cache does, so that each counts once; "
     draws, _ = repeatable(measured.draws)
     outcome = kernels.permuted(likeness, generator(evidence.seed, "permutations"), draws)
     reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
