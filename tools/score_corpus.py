@@ -7,7 +7,7 @@ an hour on two cores; interrupted, it goes on where it stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -59,17 +59,12 @@ def default_tokenizer() -> Tokenizer:
 
 
 def clip(texts: Iterable[str], n_tokens: int) -> list[str]:
-    """Normalise the texts and cut them after `n_tokens` tokens."""
-    return [cut for (cut,) in clips(texts, (n_tokens,))]
-
-
-def clips(texts: Iterable[str], lengths: Sequence[int]) -> Iterator[tuple[str, ...]]:
-    """Each text normalised and cut after so many tokens, at each of the lengths; some hundred texts at a time are in memory."""
-    tokenizer, rest = default_tokenizer(), iter(texts)
-    while some := list(islice(rest, 256)):
-        views = [scored(text) for text in some]
+    """Normalise the texts and cut them after `n_tokens` tokens; some hundred of them at a time are in memory twice."""
+    tokenizer, rest, cut = default_tokenizer(), iter(texts), list[str]()
+    while views := [scored(text) for text in islice(rest, 256)]:
         for view, encoding in zip(views, tokenizer.encode_batch(views, add_special_tokens=False), strict=True):
-            yield tuple(view if len(encoding) <= n else view[: encoding.token_to_chars(n - 1)[1]] for n in lengths)
+            cut.append(view if len(encoding) <= n_tokens else view[: encoding.token_to_chars(n_tokens - 1)[1]])
+    return cut
 
 
 def main() -> None:

@@ -21,13 +21,11 @@ from typing import Any
 
 from llm_audit.text import beginning
 from tools import corpus, second_batch
-from tools.score_corpus import LONGEST, clips
+from tools.score_corpus import LONGEST, clip
 
-TOKENS = (LONGEST, 256)
-"""Tokens of a text that are kept: `LONGEST`, or, of the texts that were scored first, as many as a judged window has."""
-
-SCORED = Path(__file__).with_name("scored.txt")
-"""Digests of the clipped texts that were scored: drawn at random within each source, as many as the time allowed."""
+CHOSEN = Path(__file__).with_name("sample.txt")
+"""Names (`name_of`) of the documents of the sample, one a line, a number behind those that are kept up to fewer tokens than
+`LONGEST`. Drawn at random within each source, as many as the time to score them allowed."""
 
 BASE_MODELS = ("davinci", "gpt2-xl", "gpt-j-6B", "gpt-neo-2.7B", "gpt-neox-20b", "opt-2.7b")
 """Models that were never taught to answer. Their samples betray themselves by unlikely words, answers by likely ones: a head
@@ -107,30 +105,29 @@ def _row(
 
 
 def sample() -> list[dict[str, Any]]:
-    """The documents of `SCORED`, clipped as they were scored, each text once."""
-    scored = set(SCORED.read_text(encoding="ascii").split())
+    """The documents of `CHOSEN`, clipped, each text once."""
+    lines = [line.split() for line in CHOSEN.read_text(encoding="ascii").splitlines()]
+    tokens = {name: int(rest[0]) if rest else LONGEST for name, *rest in lines}
     rows = [row for row in documents() if not (row["part"] == "train" and _test_only(row))]
-    rows += second_batch.documents()
-    cuts = list(clips((row["text"] for row in rows), TOKENS))
-    kept = {
-        text: row
-        for place in range(len(TOKENS))
-        for text, row in zip((cut[place] for cut in cuts), rows, strict=True)
-        if digest(text) in scored
-    }
+    rows = [row for row in (*rows, *second_batch.documents()) if name_of(row) in tokens]
+    kept: dict[str, dict[str, Any]] = {}
+    for n in sorted(set(tokens.values())):
+        own = [row for row in rows if tokens[name_of(row)] == n]
+        kept |= zip(clip((row["text"] for row in own), n), own, strict=True)
     found: list[dict[str, Any]] = []
     taken: set[str] = set()
-    for name in ("calibration", "train", "test"):
+    for part_name in ("calibration", "train", "test"):
         # A text may begin like one of another pair: it then belongs to the part that comes first, for no part sees another's.
-        fresh = {text: row for text, row in kept.items() if row["part"] == name and beginning(text) not in taken}
+        fresh = {text: row for text, row in kept.items() if row["part"] == part_name and beginning(text) not in taken}
         found += [row | {"text": text} for text, row in fresh.items()]
         taken |= {beginning(text) for text in fresh}
     return found
 
 
-def digest(text: str) -> str:
-    """The name of a clipped text in `SCORED`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def name_of(row: dict[str, Any]) -> str:
+    """The name of a document in `CHOSEN`. It does not depend on how its text is read."""
+    fields = [row[name] for name in ("source", "id", "kind", "generator", "label")]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:12]
 
 
 def _test_only(row: dict[str, Any]) -> bool:
