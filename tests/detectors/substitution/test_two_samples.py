@@ -56,7 +56,7 @@ def test_texts_behind_a_cache_are_each_counted_once(prompts: int, repeats: int) 
     for seed in range(30):
         endpoint, reference = behind_cache(drawn(rng), prompts, repeats), drawn(rng)
         found = judge(two_samples, endpoint, reference, str(seed), LOCAL, 199, alpha=0.01)
-        assert found.p_value is not None and "as a cache does, so that each counts once" in found.reason
+        assert found.p_value is not None and "the endpoint repeats its texts more than the reference" in found.reason
         ps.append(found.p_value)
         like = kernels.within_prompts(endpoint, reference, kernels.spectrum)
         plain += kernels.permuted(like, np.random.default_rng(seed), 199).p_value <= 0.05
@@ -70,7 +70,8 @@ def test_only_trusted_texts_may_come_from_a_cache_on_either_side() -> None:
     rng = np.random.default_rng(8)
     endpoint, reference = drawn(rng), behind_cache(drawn(rng), 15, 2)
     assert "as a cache does" not in judge(two_samples, endpoint, reference, "4", LOCAL, 199, alpha=0.01).reason
-    assert "as a cache does" in judge(two_samples, endpoint, reference, "4", TRUSTED, 199, alpha=0.01).reason
+    trusted = judge(two_samples, endpoint, reference, "4", TRUSTED, 199, alpha=0.01)
+    assert "one endpoint repeats its texts more than the other" in trusted.reason
 
 
 def test_a_p_value_of_repeats_that_was_changed_is_refused() -> None:
