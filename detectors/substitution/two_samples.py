@@ -166,8 +166,8 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
         different = kernels.distinct(likeness)
         if why := _all_alike(likeness, different):
             return _result(evidence, measured.n, Verdict.NOT_ASSESSABLE, why)
-        likeness = different
-        left_out = f"{_REPEATING[evidence.yardstick]} ({p_statement(evidence.repeats_p)}), as a cache does, so that each counts once; "
+        likeness, repeating = different, f"{_REPEATING[evidence.yardstick]} ({p_statement(evidence.repeats_p)})"
+        left_out = f"{repeating}, as a cache does, so that each counts once; "
     draws, _ = repeatable(measured.draws)
     outcome = kernels.permuted(likeness, generator(evidence.seed, "permutations"), draws)
     reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
