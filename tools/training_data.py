@@ -105,11 +105,17 @@ def _row(
 
 
 def sample() -> list[dict[str, Any]]:
-    """The documents of `CHOSEN`, clipped, each text once."""
+    """The documents of `CHOSEN`, clipped, each text once.
+
+    Raises:
+        ValueError: the labelled texts lack some of them.
+    """
     lines = [line.split() for line in CHOSEN.read_text(encoding="ascii").splitlines()]
     tokens = {name: int(rest[0]) if rest else LONGEST for name, *rest in lines}
     rows = [row for row in documents() if not (row["part"] == "train" and _test_only(row))]
     rows = [row for row in (*rows, *second_batch.documents()) if name_of(row) in tokens]
+    if lost := tokens.keys() - {name_of(row) for row in rows}:
+        raise ValueError(f"{len(lost)} documents of {CHOSEN.name} are not in {corpus.DATA}")
     kept: dict[str, dict[str, Any]] = {}
     for n in sorted(set(tokens.values())):
         own = [row for row in rows if tokens[name_of(row)] == n]

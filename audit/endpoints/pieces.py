@@ -101,7 +101,7 @@ def _as_is(pieces: Sequence[bytes]) -> list[str] | None:
 
 
 def _as_bytes(pieces: Sequence[bytes]) -> list[str] | None:
-    """The pieces read as raw entries of a byte-level vocabulary; None: they are none."""
+    """The tokens' texts, if all are entries of a byte-level vocabulary (as GPT-2's "Ġthe" for " the"); None if not."""
     entries = [piece.decode(errors="replace") for piece in pieces]
     if not all(_CONTROL.fullmatch(entry) or set(entry) <= _BYTES.keys() for entry in entries):
         return None

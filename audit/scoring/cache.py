@@ -109,7 +109,10 @@ class ScoreCache:
         return connection
 
     def _read_only(self, error: Exception) -> sqlite3.Connection | None:
-        """A read-only connection to the existing rows after `error`; None: they cannot be read."""
+        """A read-only connection to a cache that could not be opened for writing because of `error`.
+
+        None, with a warning, if its rows cannot be read either.
+        """
         if _is_damage(error):
             self.damaged = True
             warnings.warn(f"The score cache {self.path} is damaged and ignored; {_WAY_OUT}.", stacklevel=3)

@@ -180,7 +180,16 @@ def power_sums_by_arrays(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
 
 
 def cross_statistics(reference: torch.Tensor, logits: torch.Tensor, log_sum: NDArray[np.float64]) -> Columns:
-    """Mean and variance of -log p under the reference's distribution r; both blocks (n, vocabulary)."""
+    """The columns `cross_entropy` and `cross_varentropy` of `TokenScores`: mean and variance of -log p(v), v drawn from r.
+
+    Args:
+        reference: (n, vocabulary) logits of the model r.
+        logits: (n, vocabulary) logits of the model p.
+        log_sum: (n,), log sum_v exp(logit) of p.
+
+    Raises:
+        InvalidConfiguration: the models have different vocabularies.
+    """
     if reference.shape != logits.shape:
         raise InvalidConfiguration(
             "The two models do not share a vocabulary, so their predictions cannot be compared token by token."

@@ -186,7 +186,7 @@ def add_and_norm(sums, deltas, weights, norms, n, width, eps):  # type: ignore[n
 
 @_kernel(_address, _address, _address, _address, _count, _count, _count, _count, _count, fastmath=True)
 def rotate(heads, positions, cosines, sines, n, width, n_positions, half, n_heads):  # type: ignore[no-untyped-def]  # compiled by numba
-    """The code of `kernel.rotate`, whose arguments are described there."""
+    """Rotate queries and keys by their positions, in place: the code of `kernel.rotate`, which describes the arguments."""
     x, position = carray(heads, (n, width), np.float32), carray(positions, n, np.int64)
     cos, sin = carray(cosines, (n_positions, half), np.float32), carray(sines, (n_positions, half), np.float32)
     for i in range(n):

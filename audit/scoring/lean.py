@@ -238,7 +238,7 @@ class LeanModel(Reader):
     head_weight: Matrix
 
     def head(self, decodings: Sequence[Decoding] = ()) -> LeanHead:
-        """The head that scores under these settings."""
+        """The output layer of this model with the statistics of its logits, under these decoding settings."""
         return LeanHead(self.head_weight, self.body.team, *decodings)
 
     def computing(self) -> AbstractContextManager[object]:

@@ -39,7 +39,10 @@ SAME = 1e-9
 
 
 def hamming(texts: Sequence[str]) -> Floats:
-    """Number of positions with the same code point; texts are padded to the longest of all, and padding matches padding."""
+    """The Hamming kernel: in how many positions two texts have the same code point.
+
+    Texts are padded to the length of the longest, and padding equals padding.
+    """
     length = max(map(len, texts), default=0)
     points = np.full((len(texts), length), -1, dtype=np.int64)
     for row, text in zip(points, texts, strict=True):
