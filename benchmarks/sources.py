@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,15 +101,30 @@ class LeftOut:
     columns_short: NDArray[np.float64]  # likewise, of the texts as cut to `Table.lengths`
 
 
+class Roles(NamedTuple):
+    """Positions of the texts that train the head of a fold, make its population, and are judged."""
+
+    training: NDArray[np.int64]
+    reference: NDArray[np.int64]
+    tested: NDArray[np.int64]
+
+
+def roles(table: Table, out: int) -> Roles:
+    """Who does what where a fold's sources are left out. Short texts train, too."""
+    return Roles(
+        table.rows(lambda text, part: part == "train" and fold(text.source) != out),
+        table.judged(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out),
+        table.judged(lambda text, part: fold(text.source) == out and text.label != "machine-revised"),
+    )
+
+
 WEIGHTS = (1.0, 1.0, 1.0, 1.0, find(("classifier",))[0].weight)
 """Of the columns in the combination."""
 
 
 def left_out(table: Table, out: int) -> LeftOut:
     """A fold, with a head and a population that know none of its sources."""
-    training = table.rows(lambda text, part: part == "train" and fold(text.source) != out)
-    reference = table.judged(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out)
-    tested = table.judged(lambda text, part: fold(text.source) == out and text.label != "machine-revised")
+    training, reference, tested = roles(table, out)
     blocks = table.blocks[training].beginnings(WINDOW // STATE_BLOCK)
     space = heads.space_of(blocks, [table.texts[i] for i in training])
     # The discriminant head of `heads.HeadNetwork`, whitening and weight folded into one vector.

@@ -11,11 +11,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from llm_audit.common.errors import AuditError, not_installed
+from llm_audit.common.process import settle
 from llm_audit.common.terminal import one_line
 from llm_audit.common.version import __version__
 
@@ -72,8 +73,7 @@ class LazyGroup(click.Group):
         """Import the command's module, if it was not added; None if there is no such command."""
         if name in self.commands or name not in self.lazy:
             return self.commands.get(name)
-        command: click.Command = importlib.import_module(f"{self.package}.{name}").command
-        return command
+        return cast(click.Command, importlib.import_module(f"{self.package}.{name}").command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands, from `lazy` alone."""
@@ -122,6 +122,7 @@ def cli(config: Path | None, isolated: bool) -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Console entry point: run, print one sentence for an expected error, exit with the documented code."""
+    settle()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of few characters shows the others as escapes
     try:

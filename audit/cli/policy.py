@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
@@ -70,8 +70,7 @@ def chosen() -> Loaded:
         from llm_audit.api.machine import load_policy
 
         meta[POLICY] = load_policy(meta.get(CONFIG), isolated=meta.get(ISOLATED, False))
-    loaded: Loaded = meta[POLICY]
-    return loaded
+    return cast("Loaded", meta[POLICY])
 
 
 def in_force() -> Loaded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,8 @@ class Team:
             least: fewest rows of a part.
 
         Raises:
-            Exception: of the first part that raised one; the other parts are stopped at their next meeting.
+            Exception: of the first part that raised one; the other parts are stopped at their next meeting. Likewise all
+                parts, if the caller is interrupted.
         """
         parts = self.parts(n, least)
         edges = [n * part // parts for part in range(parts + 1)]
@@ -86,7 +87,12 @@ class Team:
                 raise
 
         with self.at_work(), ThreadPoolExecutor(parts) as threads:
-            calls = [threads.submit(run, part) for part in range(parts)]
+            try:
+                calls = [threads.submit(run, part) for part in range(parts)]
+                wait(calls)
+            except BaseException:  # Ctrl-C: a part would finish its rows, or wait for one that was never begun
+                barrier.abort()
+                raise
         errors = [error for call in calls if (error := call.exception())]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +68,31 @@ def library() -> Iterator[Callable[[], list[int]]]:
     blas = ThreadpoolController().select(internal_api="openblas")
     with blas.limit(limits=2):
         yield lambda: [each["num_threads"] for each in blas.info()]
+
+
+@pytest.mark.parametrize("begun", [1, 2])
+def test_ctrl_c_stops_all_threads_at_their_next_meeting(begun: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it comes before the last thread has begun, for which the others would wait forever."""
+    meetings, submit = [0, 0], ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, *call: Any) -> Future[None]:
+        if call[1] == begun:
+            raise KeyboardInterrupt
+        return submit(pool, *call)
+
+    def work(part: int, rows: slice, meet: Meet) -> None:
+        for _ in range(1000):
+            time.sleep(0.001)
+            meet()
+            meetings[part] += 1
+
+    if begun == 1:
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    else:
+        threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        Team(2).share(256, work)
+    assert max(meetings) < 1000
 
 
 def test_the_library_has_its_threads_back_after_a_pass(library: Callable[[], list[int]]) -> None:

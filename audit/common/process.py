@@ -1,0 +1,36 @@
+"""What a process that runs a command asks of the Python interpreter. A library leaves the interpreter as it is."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import threading
+
+ALLOCATIONS = 100_000
+"""Objects made since the last search for garbage, after which the next begins. At Python's own 700 the imports, which make
+lasting objects alone, spend a tenth of the start-up on it (docs/performance.md)."""
+
+AGAIN = 0.05
+"""Seconds after which a lost Ctrl-C is repeated."""
+
+
+def settle() -> None:
+    """Search for garbage less often, and lose no Ctrl-C.
+
+    Python raises KeyboardInterrupt wherever the main thread happens to be. In a `__del__` or a callback an exception is
+    printed and forgotten, and the program would go on: then, it is raised again a moment later.
+    """
+    gc.set_threshold(ALLOCATIONS)
+    print_and_forget = sys.unraisablehook
+
+    def hook(lost: sys.UnraisableHookArgs, /) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            print_and_forget(lost)
+            return
+        # By another thread: here, it would be raised within this function, and be lost again.
+        timer = threading.Timer(AGAIN, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = hook
