@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.sources import FOLDS, WEIGHTS, Roles, Table, load, roles
-from llm_audit.stats.conformal import Ranked
+from benchmarks.sources import FOLDS, Roles, Table, load, p_values, roles
+from benchmarks.validity import LEAST
 from llm_audit.training import heads
 from llm_audit.training.features import Blocks
 from llm_audit.training.recipe import SCHEDULES, held_back
@@ -38,9 +38,6 @@ HEADS = {
 
 FOUND = (0.9, 0.84)
 """Shares of the machine texts at which the human texts that are flagged are counted."""
-
-LARGE = 40
-"""Human texts of a source that can be called the worst."""
 
 CHUNK = 1000
 """Texts whose features are mapped at a time, to spare memory; a process takes some 10 GB."""
@@ -82,12 +79,10 @@ def kept(folder: Path, name: str, seed: int, out: int) -> Path:
     return folder / f"{name} {seed} {out}.npy"
 
 
-def p_values(table: Table, role: Roles, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the tested texts; `logits` are of the reference texts, then of the tested ones."""
+def judged(table: Table, role: Roles, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values of a fold's tested texts; `logits` are of its reference texts, then of the tested ones."""
     columns = np.column_stack([table.zero_shot[np.concatenate([role.reference, role.tested])], logits])
-    reference, tested = np.split(columns, [len(role.reference)])
-    ranked = Ranked(reference)
-    return np.array([(1 + ranked.at_least_as_extreme(one, WEIGHTS).sum()) / (len(reference) + 1) for one in tested])
+    return p_values(*np.split(columns, [len(role.reference)]))
 
 
 def summary(table: Table, tested: NDArray[np.int64], p: NDArray[np.float64]) -> list[float]:
@@ -96,7 +91,7 @@ def summary(table: Table, tested: NDArray[np.int64], p: NDArray[np.float64]) -> 
     source = np.array([table.texts[i].source for i in tested])
     levels = [float(np.quantile(p[~human], share, method="higher")) for share in FOUND]
     own = [p[human & (source == name)] for name in set(source[human])]
-    worst = max(np.mean(one <= levels[0]) for one in own if len(one) >= LARGE)
+    worst = max(np.mean(one <= levels[0]) for one in own if len(one) >= LEAST)
     return [float(x) for x in (np.mean(p[~human] <= 0.01), *(np.mean(p[human] <= level) for level in (0.01, *levels)), worst)]
 
 
@@ -116,7 +111,7 @@ def main(folder: Path, seeds: Sequence[int]) -> None:
             continue
         rows = []
         for seed in SEEDS:
-            own = [p_values(table, role, np.load(kept(folder, name, seed, out))) for out, role in enumerate(folds)]
+            own = [judged(table, role, np.load(kept(folder, name, seed, out))) for out, role in enumerate(folds)]
             rows.append(summary(table, tested, np.concatenate(own)))
         cells = [f"{np.mean(own):.3f} ({min(own):.3f} to {max(own):.3f})" for own in zip(*rows, strict=True)]
         print(f"| {name} | " + " | ".join(cells) + " |")

@@ -139,9 +139,14 @@ def left_out(table: Table, out: int) -> LeftOut:
 def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Texts of the fold's sources, and their p-values by a head and a population that know none of these sources."""
     found = left_out(table, out)
-    reference = Ranked(found.columns[found.reference])
-    extreme = [reference.at_least_as_extreme(found.columns[i], WEIGHTS) for i in found.tested]
-    return found.tested, np.array([(1 + one.sum()) / (len(one) + 1) for one in extreme])
+    return found.tested, p_values(found.columns[found.reference], found.columns[found.tested])
+
+
+def p_values(reference: NDArray[np.float64], tested: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) ranks of n tested texts among m reference texts, as AUD100 ranks them; (m, 5) and (n, 5), the classifier last."""
+    ranked = Ranked(reference)
+    extreme = [ranked.at_least_as_extreme(one, WEIGHTS) for one in tested]
+    return np.array([(1 + one.sum()) / (len(one) + 1) for one in extreme])
 
 
 def interval(hits: NDArray[np.bool_]) -> str:

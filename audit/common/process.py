@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 ALLOCATIONS = 100_000
 """Objects made since the last search for garbage, after which the next begins. At Python's own 700 the imports, which make
@@ -16,21 +17,27 @@ AGAIN = 0.05
 
 
 def settle() -> None:
-    """Search for garbage less often, and lose no Ctrl-C.
+    """Search for garbage less often, and lose no Ctrl-C; a second call changes nothing.
 
     Python raises KeyboardInterrupt wherever the main thread happens to be. In a `__del__` or a callback an exception is
     printed and forgotten, and the program would go on: then, it is raised again a moment later.
     """
     gc.set_threshold(ALLOCATIONS)
-    print_and_forget = sys.unraisablehook
+    if not isinstance(sys.unraisablehook, _CtrlCAgain):
+        sys.unraisablehook = _CtrlCAgain(sys.unraisablehook)
 
-    def hook(lost: sys.UnraisableHookArgs, /) -> None:
+
+class _CtrlCAgain:
+    """A `sys.unraisablehook` that repeats a lost KeyboardInterrupt and leaves every other exception to the hook before it."""
+
+    def __init__(self, before: Callable[[sys.UnraisableHookArgs], object]) -> None:
+        self.before = before
+
+    def __call__(self, lost: sys.UnraisableHookArgs, /) -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
-            print_and_forget(lost)
+            self.before(lost)
             return
         # By another thread: here, it would be raised within this function, and be lost again.
         timer = threading.Timer(AGAIN, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
         timer.daemon = True
         timer.start()
-
-    sys.unraisablehook = hook

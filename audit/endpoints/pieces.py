@@ -137,7 +137,7 @@ def _fits(pieces: Sequence[str], written: str) -> bool:
 
 
 def _in_order(written: str, pieces: Sequence[str]) -> bool:
-    """Whether the pieces occur in a text one after the other."""
+    """Whether tokens' texts, as `_plain` gives them, occur in a text in this order; other characters may lie between them."""
     at = 0
     for piece in map(_plain, pieces):
         at = written.find(piece, at)

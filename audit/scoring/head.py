@@ -147,7 +147,7 @@ def columns_each(
 
 
 def _statistics(logits: torch.Tensor, targets: torch.Tensor, *, truncated: bool) -> tuple[Columns, NDArray[np.float64]]:
-    """The columns of one block, and log sum_v exp(logit), (n,) float64."""
+    """Token statistics, as columns of `TokenScores`, of (n, vocabulary) logits; and log sum_v exp(logit), (n,) float64."""
     sums, ranks, peaks = power_sums(logits, targets)
     observed = logits.gather(1, targets[:, None])[:, 0].double().cpu().numpy()
     return columns_of(sums, ranks, peaks, observed, truncated=truncated)

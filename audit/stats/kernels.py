@@ -39,7 +39,7 @@ SAME = 1e-9
 
 
 def hamming(texts: Sequence[str]) -> Floats:
-    """The Hamming kernel: in how many positions two texts have the same code point.
+    """The Hamming kernel of every two texts, (n, n): in how many positions they have the same code point.
 
     Texts are padded to the length of the longest, and padding equals padding.
     """
@@ -54,7 +54,10 @@ def hamming(texts: Sequence[str]) -> Floats:
 
 
 def spectrum(texts: Sequence[str]) -> Floats:
-    """Sum over all substrings s of 1 to `LONGEST` code points of (times s occurs in y) (times s occurs in y')."""
+    """The blended spectrum kernel of every two texts y and y', (n, n).
+
+    The sum over all substrings s of 1 to `LONGEST` code points of (times s occurs in y) (times s occurs in y').
+    """
     counters = [Counter(text[i : i + k] for k in range(1, LONGEST + 1) for i in range(len(text) - k + 1)) for text in texts]
     number = {substring: i for i, substring in enumerate(dict.fromkeys(chain.from_iterable(counters)))}
     rows = np.repeat(np.arange(len(texts)), [len(counter) for counter in counters])

@@ -60,7 +60,7 @@ def distinct(texts: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
 
 
 def repeated(texts: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """Prompts all of whose texts, two or more, are one and the same."""
+    """The prompts that got at least two texts, all of them equal, white space aside; `texts`: (prompt, text)."""
     return frozenset(prompt for prompt, (different, drawn) in distinct(texts).items() if different == 1 < drawn)
 
 
@@ -183,7 +183,7 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
 
 
 def _result(evidence: Discrepancy, n: int | None, verdict: Verdict, reason: str, outcome: Outcome | None = None) -> Result:
-    """The result; without an `outcome` nothing was tested."""
+    """The `Result` with this verdict and reason, and the statistic, p-value and draws of a permutation test, if one was run."""
     tested: dict[str, Any] = {}
     if outcome is not None:
         values = tuple(float(value) for value in outcome.null[:KEPT_DRAWS])

@@ -46,5 +46,10 @@ def test_a_ctrl_c_that_python_would_forget_interrupts() -> None:
     assert (kept.stdout, kept.stderr) == ("interrupted\n", "")
 
 
+def test_settling_again_adds_no_second_hook() -> None:
+    code = "import sys; from llm_audit.common.process import settle; settle(); one = sys.unraisablehook; settle()"
+    assert run(f"{code}; print(one is sys.unraisablehook)").stdout == "True\n"
+
+
 def test_other_exceptions_in_such_places_are_printed_as_ever() -> None:
     assert "ValueError: a defect" in run(BROKEN).stderr

@@ -85,13 +85,16 @@ def test_ctrl_c_stops_all_threads_at_their_next_meeting(begun: int, monkeypatch:
             time.sleep(0.001)
             meet()
             meetings[part] += 1
+            if part == 0 and meetings[0] == 10:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     if begun == 1:
         monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
-    else:
-        threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
         Team(2).share(256, work)
+    for left in set(threading.enumerate()) - before:  # none, if all were stopped
+        left.join()
     assert max(meetings) < 1000
 
 
